@@ -1,0 +1,126 @@
+/**
+ * Every setting is an environment variable, read once and checked here. `.env.example` is generated from this schema
+ * (npm run generate), so a variable that is not described below does not exist.
+ */
+import { z } from 'zod';
+
+const seconds = (fallback: number) => z.coerce.number().positive().default(fallback);
+const port = (fallback: number) => z.coerce.number().int().min(0).max(65535).default(fallback);
+const count = (fallback: number, max: number) => z.coerce.number().int().min(1).max(max).default(fallback);
+const flag = (fallback: boolean) =>
+  z
+    .enum(['true', 'false'])
+    .default(fallback ? 'true' : 'false')
+    .transform((text) => text === 'true');
+
+const KEY_RING = /^[A-Za-z0-9_-]{1,16}:[A-Za-z0-9+/]{43}=(,[A-Za-z0-9_-]{1,16}:[A-Za-z0-9+/]{43}=)*$/;
+
+export const configSchema = z.object({
+  NODE_ENV: z
+    .enum(['development', 'test', 'production'])
+    .default('development')
+    .describe('production: webhook URLs must be https'),
+  LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent'])
+    .default('info')
+    .describe('Logs are one JSON object a line'),
+
+  API_HOST: z.string().min(1).default('127.0.0.1').describe('Address the API listens on'),
+  API_PORT: port(40005).describe('Port the API listens on'),
+  API_WAIT_TIMEOUT: seconds(15).describe('Seconds a request waits for the channel before it is answered 202'),
+  WORKER_HEALTH_PORT: port(40006).describe('Port of the worker process for /healthz and /readyz'),
+
+  HOLDFAST_ADMIN_KEY: z
+    .string()
+    .min(24)
+    .max(200)
+    .describe('Bearer key of /api/v1/admin/*; at least 24 characters'),
+  HOLDFAST_ENCRYPTION_KEYS: z
+    .string()
+    .regex(KEY_RING, 'expected id:base64-of-32-bytes, comma separated; the first one encrypts')
+    .describe(
+      'Keys of the encryption at rest, "id:base64" of 32 bytes each, comma separated; the first encrypts, all decrypt',
+    ),
+
+  DB_HOST: z.string().min(1).default('localhost').describe('PostgreSQL'),
+  DB_PORT: port(40432).describe('PostgreSQL port'),
+  DB_USER: z.string().min(1).default('postgres').describe('PostgreSQL user'),
+  DB_PASSWORD: z.string().default('postgres').describe('PostgreSQL password'),
+  DB_NAME: z.string().min(1).default('payment_gateway').describe('PostgreSQL database'),
+  DB_POOL_SIZE: count(10, 200).describe('Connections each process keeps at most'),
+  DB_SSL: flag(false).describe('true: connect to PostgreSQL with TLS'),
+
+  REDIS_HOST: z.string().min(1).default('localhost').describe('Redis'),
+  REDIS_PORT: port(6379).describe('Redis port'),
+  REDIS_PASSWORD: z.string().default('').describe('Redis password; empty for none'),
+
+  PAYMENTS_TASK_QUEUE: z
+    .string()
+    .min(1)
+    .default('payments')
+    .describe('Temporal task queue of holds, payments and refunds'),
+  WORKFLOW_BUNDLE: z
+    .string()
+    .default('')
+    .describe('Path of a prebuilt workflow bundle; empty: bundled when the worker starts'),
+
+  STRIPE_API_BASE: z
+    .string()
+    .default('')
+    .describe('Stripe API base URL, e.g. http://127.0.0.1:12111 for the sandbox; empty: Stripe itself'),
+  CHANNEL_TIMEOUT: seconds(4).describe('Seconds one exchange with a channel may take at the first attempt'),
+  CHANNEL_SLOW_TIMEOUT: seconds(25).describe(
+    'Seconds one exchange may take when an outcome is being settled',
+  ),
+  SETTLE_PROOF_GAP: seconds(60).describe('Seconds between the two reads that prove a call was not executed'),
+  SETTLE_PROOF_AFTER_SEND: seconds(120).describe(
+    'Seconds between the last send and the second of those reads, at least',
+  ),
+
+  PRE_AUTH_MIN_EXPIRES_IN: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(86_400)
+    .default(60)
+    .describe('Shortest expires_in of a hold, in seconds'),
+  PICKUP_INTERVAL: seconds(60).describe(
+    'Seconds between two runs of the pick-up (events not processed, holds without a workflow)',
+  ),
+
+  ROUTING_STRATEGY: z
+    .enum(['balanced', 'cost', 'success', 'geographic'])
+    .default('balanced')
+    .describe('Order of the routing strategies'),
+
+  WEBHOOK_RETRY_INTERVAL: seconds(300).describe('Seconds between two sweeps over overdue webhook retries'),
+  WEBHOOK_MAX_RETRIES: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(40)
+    .default(5)
+    .describe('Retries after the first attempt, unless the endpoint says otherwise'),
+  WEBHOOK_INITIAL_BACKOFF: seconds(1).describe('Seconds that the retry ladder is multiplied with'),
+  WEBHOOK_MAX_BACKOFF: seconds(3600).describe('Seconds no pause of the retry ladder exceeds'),
+  WEBHOOK_TIMEOUT: seconds(30).describe('Seconds one delivery may take'),
+  WEBHOOK_ALLOWED_CIDRS: z
+    .string()
+    .default('')
+    .describe(
+      'Networks webhook URLs may point to although they are not public, comma separated (development)',
+    ),
+});
+
+export type Config = z.infer<typeof configSchema>;
+
+/**
+ * Reads and checks the settings once, at the start of a process.
+ * @throws Error whose message names every variable that is missing or wrong, one a line.
+ */
+export function loadConfig(environment: Readonly<Record<string, string | undefined>> = process.env): Config {
+  const result = configSchema.safeParse(environment);
+  if (result.success) return result.data;
+  const lines = result.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
+  throw new Error(`These settings are missing or wrong (see .env.example):\n${lines.join('\n')}`);
+}

@@ -1,0 +1,98 @@
+/** What an API caller or an operator may ask of a hold, and the judgement whether it can be done now. */
+import { formatMoney, isAmount } from './money';
+import { isClosed, isHeld } from './pre-auth';
+import type { Hold, PreAuthStatus } from './pre-auth';
+import { refuse } from './errors';
+import type { Refusal } from './errors';
+
+export interface CaptureCommand {
+  readonly kind: 'capture';
+  /** Names the command for good: the idempotency record's id, or a signal's own key. */
+  readonly commandId: string;
+  /** Minor units; absent = everything that is left. */
+  readonly amount?: number;
+  /** false = keep the rest held, where the channel can. Absent = true. */
+  readonly final?: boolean;
+  readonly by?: string;
+  readonly reason?: string;
+}
+
+export interface CancelCommand {
+  readonly kind: 'cancel';
+  readonly commandId: string;
+  readonly by?: string;
+  readonly reason?: string;
+}
+
+export interface ExpiryCommand {
+  readonly kind: 'expiry';
+  readonly commandId: 'expiry';
+}
+
+export type Command = CaptureCommand | CancelCommand | ExpiryCommand;
+
+/** The end of a command, for whoever asked. `done`: the channel did it. */
+export type CommandResult =
+  { readonly kind: 'done' } | { readonly kind: 'refused'; readonly refusal: Refusal };
+
+export function closedRefusal(status: PreAuthStatus): Refusal {
+  return refuse('PRE_AUTH_CLOSED', { status }, `The hold is closed: its status is ${status}.`);
+}
+
+export function busyRefusal(status: PreAuthStatus, running: string): Refusal {
+  return refuse('PRE_AUTH_BUSY', { status, running });
+}
+
+/** Whether the hold can be captured as asked, from what we know of it. */
+export function judgeCapture(
+  hold: Hold,
+  command: CaptureCommand,
+): Refusal | { amount: number; final: boolean } {
+  if (isClosed(hold.status)) return closedRefusal(hold.status);
+  if (!isHeld(hold.status)) return refuse('PRE_AUTH_NOT_CAPTURABLE', { status: hold.status });
+  const amount = command.amount ?? hold.amountCapturable;
+  if (amount > hold.amountCapturable) {
+    const left = formatMoney({ amount: hold.amountCapturable, currency: hold.currency });
+    return refuse(
+      'CAPTURE_AMOUNT_EXCEEDS_HOLD',
+      { amount, amount_capturable: hold.amountCapturable },
+      `The amount is more than what is left of the hold (${left}).`,
+    );
+  }
+  return { amount, final: !(command.final === false && hold.multipleCaptures) };
+}
+
+export function judgeRelease(hold: Hold): Refusal | undefined {
+  return isClosed(hold.status) ? closedRefusal(hold.status) : undefined;
+}
+
+const TEXT_LIMIT = 500;
+
+/**
+ * A signal typed by a person: one JSON value or nothing at all. Returns the fields it carries, or the sentence that
+ * tells the operator what is wrong; unknown fields are refused so that a misspelt `amount` never captures everything.
+ */
+export function parseOperatorInput(
+  input: unknown,
+  allowed: readonly string[],
+): { fields: Readonly<Record<string, unknown>> } | { problem: string } {
+  if (input === undefined || input === null) return { fields: {} };
+  if (typeof input !== 'object' || Array.isArray(input))
+    return { problem: 'the input must be a JSON object or empty' };
+  const fields = input as Record<string, unknown>;
+  for (const [name, value] of Object.entries(fields)) {
+    const problem = allowed.includes(name)
+      ? fieldProblem(name, value)
+      : `unknown field "${name.slice(0, 40)}"`;
+    if (problem !== undefined) return { problem };
+  }
+  return { fields };
+}
+
+function fieldProblem(name: string, value: unknown): string | undefined {
+  if (name === 'amount')
+    return isAmount(value) ? undefined : '"amount" must be a positive integer of minor units';
+  if (name === 'final') return typeof value === 'boolean' ? undefined : '"final" must be true or false';
+  const isText = typeof value === 'string' && value.length > 0 && value.length <= TEXT_LIMIT;
+  return isText ? undefined : `"${name}" must be a text of 1 to ${TEXT_LIMIT} characters`;
+}

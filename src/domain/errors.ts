@@ -1,0 +1,76 @@
+/**
+ * The closed list of what can go wrong for a caller. The HTTP status of each stands in api/errors.ts; a code never
+ * changes its meaning, and nothing reaches a caller that is not in this list.
+ */
+export const ERROR_MESSAGES = {
+  INVALID_REQUEST:
+    'The request does not have the form this endpoint takes; details.issues names every field.',
+  INVALID_JSON: 'The body is not valid JSON.',
+  UNSUPPORTED_MEDIA_TYPE: 'Send the body as application/json.',
+  PAYLOAD_TOO_LARGE: 'The body is larger than this endpoint takes.',
+  UNAUTHENTICATED: 'No valid API key was given. Send "Authorization: Bearer hf_...".',
+  FORBIDDEN: 'This key may not do that.',
+  NOT_FOUND: 'There is no such object.',
+  ROUTE_NOT_FOUND: 'There is no such address.',
+  METHOD_NOT_ALLOWED: 'This address does not take that method.',
+  IDEMPOTENCY_IN_PROGRESS: 'A request with this Idempotency-Key is still being worked on; repeat it shortly.',
+  IDEMPOTENCY_KEY_REUSED: 'This Idempotency-Key was used with another body.',
+  PRE_AUTH_CONFLICT: 'A hold with this pre_auth_no exists with other data.',
+  PRE_AUTH_NOT_CAPTURABLE: 'The hold cannot be captured yet: the customer has not confirmed it.',
+  PRE_AUTH_BUSY: 'Another command on this hold is under way; repeat when it is settled.',
+  PRE_AUTH_CLOSED: 'The hold is closed.',
+  PRE_AUTH_NOT_SUPPORTED: 'This channel does not support pre-authorization.',
+  CAPTURE_AMOUNT_EXCEEDS_HOLD: 'The amount is more than what is left of the hold.',
+  CURRENCY_MISMATCH: 'The currency is not the currency of the hold.',
+  CHANNEL_MISMATCH: 'The hold is not at this channel.',
+  CURRENCY_NOT_SUPPORTED: 'This channel does not take this currency.',
+  AMOUNT_NOT_SUPPORTED: 'This channel cannot express or does not take this amount.',
+  CHANNEL_NOT_AVAILABLE: 'No account is set up for this channel.',
+  CHANNEL_DECLINED: 'The channel declined.',
+  ORDER_IN_PROGRESS: 'This order has a live payment or hold; details name it.',
+  ORDER_ALREADY_PAID: 'This order is paid; details name the payment or hold.',
+  WEBHOOK_URL_NOT_ALLOWED: 'This notify_url may not be used; details.reason says why.',
+  WEBHOOK_ENDPOINT_LIMIT: 'This merchant has as many webhook endpoints as it may have.',
+  SIGNATURE_INVALID: 'The signature of this event is not valid.',
+  REQUEST_TIMEOUT: 'The request did not arrive in time.',
+  TEMPORARILY_UNAVAILABLE:
+    'The service cannot take this right now; nothing was done. Repeat with the same Idempotency-Key.',
+  INTERNAL_ERROR: 'Something went wrong on our side; give the request_id when you ask us.',
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_MESSAGES;
+
+export type ErrorDetails = Readonly<Record<string, unknown>>;
+
+/** A refusal as a value: why something was not done. */
+export interface Refusal {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly details?: ErrorDetails;
+}
+
+export function refuse(
+  code: ErrorCode,
+  details?: ErrorDetails,
+  message: string = ERROR_MESSAGES[code],
+): Refusal {
+  return details === undefined ? { code, message } : { code, message, details };
+}
+
+/** A refusal on its way to the caller. Thrown only where no value can be returned. */
+export class HoldfastError extends Error {
+  override readonly name = 'HoldfastError';
+  readonly code: ErrorCode;
+  readonly details: ErrorDetails | undefined;
+
+  constructor(refusal: Refusal) {
+    super(refusal.message);
+    this.code = refusal.code;
+    this.details = refusal.details;
+  }
+}
+
+/** `throw fail('NOT_FOUND')` */
+export function fail(code: ErrorCode, details?: ErrorDetails, message?: string): HoldfastError {
+  return new HoldfastError(refuse(code, details, message));
+}

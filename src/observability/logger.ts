@@ -1,0 +1,18 @@
+/** Structured logs, one JSON object a line. Whatever looks like a secret is removed before it is written. */
+import { pino } from 'pino';
+import type { Logger } from 'pino';
+
+export type { Logger };
+
+const SECRET_PATHS = [
+  'authorization',
+  'client_secret',
+  'clientSecret',
+  'customer_email',
+  'password',
+  'secret',
+].flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
+
+export function createLogger(process: string, level: string): Logger {
+  return pino({ level, base: { process }, redact: { paths: SECRET_PATHS, remove: true } });
+}

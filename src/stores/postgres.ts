@@ -1,0 +1,73 @@
+/** The pool, transactions, and the few PostgreSQL error codes that mean something to us, by name. */
+import { Pool, types } from 'pg';
+import type { PoolClient, QueryResult, QueryResultRow } from 'pg';
+import type { Config } from '../config/config';
+
+// BIGINT columns hold money below 2^53 (a CHECK keeps them there), so a number loses nothing.
+types.setTypeParser(types.builtins.INT8, (text) => {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new Error(`a BIGINT beyond the safe integers was read: ${text}`);
+  return value;
+});
+
+/** What stores need of a connection: the pool itself, or a client inside a transaction. */
+export interface Queryable {
+  query<R extends QueryResultRow>(text: string, values?: unknown[]): Promise<QueryResult<R>>;
+}
+
+export type Database = Pool;
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const STATEMENT_TIMEOUT_MS = 10_000;
+
+type DatabaseConfig = Pick<
+  Config,
+  'DB_HOST' | 'DB_PORT' | 'DB_USER' | 'DB_PASSWORD' | 'DB_NAME' | 'DB_POOL_SIZE' | 'DB_SSL'
+>;
+
+export function createDatabase(config: DatabaseConfig, onError: (error: Error) => void): Database {
+  const pool = new Pool({
+    host: config.DB_HOST,
+    port: config.DB_PORT,
+    user: config.DB_USER,
+    password: config.DB_PASSWORD,
+    database: config.DB_NAME,
+    max: config.DB_POOL_SIZE,
+    ssl: config.DB_SSL,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    // The server's own limit does not help when the server is gone: the client gives up a second later.
+    query_timeout: STATEMENT_TIMEOUT_MS + 1_000,
+  });
+  // An idle connection that the server closes must not end the process.
+  pool.on('error', onError);
+  return pool;
+}
+
+/** Runs `work` in one transaction: committed when it returns, rolled back when it throws. */
+export async function withTransaction<T>(db: Database, work: (tx: PoolClient) => Promise<T>): Promise<T> {
+  const client = await db.connect();
+  try {
+    await client.query('BEGIN');
+    const result = await work(client);
+    await client.query('COMMIT');
+    client.release();
+    return result;
+  } catch (error) {
+    // A connection whose rollback fails is broken: destroy it, the server rolls back by itself.
+    const broken = await client.query('ROLLBACK').then(
+      () => undefined,
+      (rollbackError: unknown) => rollbackError as Error,
+    );
+    client.release(broken);
+    throw error;
+  }
+}
+
+const UNIQUE_VIOLATION = '23505';
+
+/** True when the error is a violation of exactly this unique index or constraint. */
+export function isUniqueViolation(error: unknown, constraint: string): boolean {
+  const candidate = error as { code?: string; constraint?: string };
+  return candidate.code === UNIQUE_VIOLATION && candidate.constraint === constraint;
+}
