@@ -26,6 +26,7 @@ export const ERROR_MESSAGES = {
   CURRENCY_NOT_SUPPORTED: 'This channel does not take this currency.',
   AMOUNT_NOT_SUPPORTED: 'This channel cannot express or does not take this amount.',
   CHANNEL_NOT_AVAILABLE: 'No account is set up for this channel.',
+  CHANNEL_ACCOUNT_EXISTS: 'An enabled account of this channel exists already for this owner and world.',
   CHANNEL_DECLINED: 'The channel declined.',
   ORDER_IN_PROGRESS: 'This order has a live payment or hold; details name it.',
   ORDER_ALREADY_PAID: 'This order is paid; details name the payment or hold.',
@@ -34,7 +35,7 @@ export const ERROR_MESSAGES = {
   SIGNATURE_INVALID: 'The signature of this event is not valid.',
   REQUEST_TIMEOUT: 'The request did not arrive in time.',
   TEMPORARILY_UNAVAILABLE:
-    'The service cannot take this right now; nothing was done. Repeat with the same Idempotency-Key.',
+    'The service cannot answer right now. Repeat the request with the same Idempotency-Key.',
   INTERNAL_ERROR: 'Something went wrong on our side; give the request_id when you ask us.',
 } as const;
 

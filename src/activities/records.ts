@@ -1,0 +1,228 @@
+/** Activities that write what is known: row, event and outbox in one transaction, conditional on the current state. */
+import type { PoolClient } from 'pg';
+import type { HoldAnswer, HoldSnapshot } from '../domain/channel';
+import { causeOf, EXPIRY_COMMAND_ID, resultOf, settledBy } from '../domain/channel-call';
+import type { CallState, ChannelCall } from '../domain/channel-call';
+import type { CommandResult } from '../domain/commands';
+import { warningDue } from '../domain/expiry';
+import { applyCreateDecline, applySnapshot, isClosed } from '../domain/pre-auth';
+import type { Hold, Transition } from '../domain/pre-auth';
+import { readCall, settleCall } from '../stores/channel-calls';
+import { dropOrderClaim, markOrderPaid } from '../stores/order-claims';
+import { appendEvent, appendNote } from '../stores/outbox';
+import { withTransaction } from '../stores/postgres';
+import { lockPreAuth, toHold, updateHold } from '../stores/pre-auths';
+import type { PreAuthRow } from '../stores/pre-auths';
+import type { ActivityDeps, HoldRef } from './deps';
+
+/** An operator's word on an outcome that the channel will not tell any more. */
+export interface OperatorDecision {
+  readonly by: string;
+  readonly reason: string;
+  readonly outcome: 'executed' | 'not_executed';
+}
+
+export interface RecordOutcome {
+  readonly hold: Hold;
+  readonly result: CommandResult;
+}
+
+/** Writes a transition with its events, its notifications and its consequence for the order; null writes nothing. */
+export async function saveTransition(
+  deps: ActivityDeps,
+  tx: PoolClient,
+  row: PreAuthRow,
+  transition: Transition | null,
+  extra: { declineCode?: string | undefined; cancelReason?: string | undefined } = {},
+): Promise<Hold> {
+  const before = toHold(row);
+  if (transition === null) return before;
+  const { next, events } = transition;
+  await updateHold(tx, before, next, { events: events.length, ...extra });
+  for (const [index, event] of events.entries()) {
+    await appendEvent(tx, {
+      merchantId: next.merchantId,
+      objectKind: 'pre_auth',
+      objectNo: next.preAuthNo,
+      orderNo: next.orderNo,
+      sequence: row.event_sequence + index + 1,
+      type: event.type,
+      status: next.status,
+      amount: next.amount,
+      currency: next.currency,
+      at: new Date(deps.now()),
+      extra: {
+        channel: next.channel,
+        ...(next.channelPreAuthNo !== null ? { channel_pre_auth_no: next.channelPreAuthNo } : {}),
+        ...event.extra,
+      },
+      notifyUrl: row.notify_url,
+      defaultMaxRetries: deps.defaultMaxRetries,
+    });
+  }
+  if (next.status === 'succeeded') await markOrderPaid(tx, next.merchantId, next.orderNo, next.preAuthNo);
+  else if (isClosed(next.status)) await dropOrderClaim(tx, next.merchantId, next.orderNo, next.preAuthNo);
+  row.event_sequence += events.length;
+  return next;
+}
+
+export function createRecordActivities(deps: ActivityDeps) {
+  /** Settles the call and takes over what the answer says of the hold. A repeat finds it done and changes nothing. */
+  async function recordAnswer(
+    ref: HoldRef,
+    callId: string,
+    answer: HoldAnswer,
+    reading?: HoldSnapshot,
+  ): Promise<RecordOutcome> {
+    return withTransaction(deps.db, async (tx) => {
+      const row = await mustLock(tx, ref);
+      const call = await mustReadCall(tx, callId);
+      const before = toHold(row);
+      if (call.state !== 'open')
+        return { hold: before, result: resultOf(call, call.state, call.declineCode, before) };
+      const state =
+        answer.kind === 'declined' ? 'declined' : (settledBy(call, before, answer.snapshot) ?? 'executed');
+      const declineCode = answer.kind === 'declined' ? answer.code : null;
+      await settleCall(tx, call.id, state, answer.kind === 'declined' ? declineOutcome(answer) : {});
+      const hold = await applyAnswer(deps, tx, row, call, answer, reading);
+      return { hold, result: resultOf(call, state, declineCode, hold) };
+    });
+  }
+
+  /** Writes the warning event, once, while money is held. `nowMs` is the workflow's clock, which judged that it is due. */
+  async function warnExpiring(ref: HoldRef, nowMs: number): Promise<Hold> {
+    return withTransaction(deps.db, async (tx) => {
+      const row = await mustLock(tx, ref);
+      const hold = toHold(row);
+      if (!warningDue(hold, nowMs)) return hold;
+      const next: Hold = { ...hold, warnedAtMs: nowMs, version: hold.version + 1 };
+      const extra = {
+        expires_at: Math.floor(hold.expiresAtMs / 1000),
+        amount_capturable: hold.amountCapturable,
+      };
+      return saveTransition(deps, tx, row, { next, events: [{ type: 'pre_auth.expiring', extra }] });
+    });
+  }
+
+  /** Settles a call by an operator's word; who said so and why is kept for good. */
+  async function settleByOperator(
+    ref: HoldRef,
+    callId: string,
+    decision: OperatorDecision,
+  ): Promise<RecordOutcome> {
+    return withTransaction(deps.db, async (tx) => {
+      const row = await mustLock(tx, ref);
+      const call = await mustReadCall(tx, callId);
+      const before = toHold(row);
+      if (call.state !== 'open')
+        return { hold: before, result: resultOf(call, call.state, call.declineCode, before) };
+      await settleCall(tx, call.id, decision.outcome, { ...decision });
+      const note = { ...decision, operation: call.operation, n: call.n };
+      await appendNote(tx, {
+        ...objectOf(before),
+        type: 'operator.settled',
+        status: before.status,
+        data: note,
+      });
+      const hold = await saveTransition(deps, tx, row, decidedTransition(before, call, decision.outcome));
+      return { hold, result: resultOf(call, decision.outcome, null, hold) };
+    });
+  }
+
+  return { recordAnswer, warnExpiring, settleByOperator };
+}
+
+async function applyAnswer(
+  deps: ActivityDeps,
+  tx: PoolClient,
+  row: PreAuthRow,
+  call: ChannelCall,
+  answer: HoldAnswer,
+  reading: HoldSnapshot | undefined,
+): Promise<Hold> {
+  const hold = toHold(row);
+  const cancelReason =
+    call.operation === 'cancel' && call.commandId !== EXPIRY_COMMAND_ID
+      ? (call.reason ?? undefined)
+      : undefined;
+  if (answer.kind !== 'declined') {
+    return saveTransition(deps, tx, row, applySnapshot(hold, answer.snapshot, causeOf(call)), {
+      cancelReason,
+    });
+  }
+  if (call.operation === 'create') {
+    return saveTransition(deps, tx, row, applyCreateDecline(hold, answer.code), { declineCode: answer.code });
+  }
+  const afterReading = reading === undefined ? null : applySnapshot(hold, reading, 'channel');
+  const current = await saveTransition(deps, tx, row, afterReading);
+  if (isClosed(current.status)) return current;
+  const next: Hold = { ...current, version: current.version + 1 };
+  const refreshed = { ...row, version: current.version };
+  if (call.operation === 'capture') {
+    const extra = { decline_code: answer.code, amount_this_capture: call.amount };
+    return saveTransition(
+      deps,
+      tx,
+      { ...refreshed, ...columnsOf(current) },
+      { next, events: [{ type: 'pre_auth.capture_failed', extra }] },
+    );
+  }
+  const needsAttention = `the channel refuses to release the hold: ${answer.code}`;
+  return saveTransition(
+    deps,
+    tx,
+    { ...refreshed, ...columnsOf(current) },
+    { next: { ...next, needsAttention }, events: [] },
+  );
+}
+
+/** The columns of a row that a transition may have changed, so that a second one in the same transaction starts from them. */
+function columnsOf(hold: Hold): Partial<PreAuthRow> {
+  return {
+    status: hold.status,
+    channel_pre_auth_no: hold.channelPreAuthNo,
+    amount_capturable: hold.amountCapturable,
+    amount_captured: hold.amountCaptured,
+    expires_at: new Date(hold.expiresAtMs),
+    needs_attention: hold.needsAttention,
+  };
+}
+
+/** What an operator's word makes of the hold, told as if the channel had said it. */
+function decidedTransition(hold: Hold, call: ChannelCall, outcome: CallState): Transition | null {
+  if (call.operation === 'create')
+    return outcome === 'executed' ? null : applyCreateDecline(hold, 'not_executed');
+  if (outcome !== 'executed' || hold.channelPreAuthNo === null) return null;
+  const captured = call.operation === 'capture';
+  const amountCaptured = hold.amountCaptured + (captured ? call.amount : 0);
+  const stillHeld = captured && !call.final;
+  const snapshot: HoldSnapshot = {
+    channelPreAuthNo: hold.channelPreAuthNo,
+    status: captured ? (stillHeld ? 'requires_capture' : 'succeeded') : 'canceled',
+    currency: hold.currency,
+    amount: hold.amount,
+    amountCapturable: stillHeld ? hold.amountCapturable - call.amount : 0,
+    amountCaptured,
+  };
+  return applySnapshot(hold, snapshot, causeOf(call));
+}
+
+function declineOutcome(decline: Extract<HoldAnswer, { kind: 'declined' }>) {
+  return { decline_code: decline.code, provider_code: decline.providerCode };
+}
+
+function objectOf(hold: Hold) {
+  return { merchantId: hold.merchantId, objectKind: 'pre_auth' as const, objectNo: hold.preAuthNo };
+}
+
+async function mustLock(tx: PoolClient, ref: HoldRef): Promise<PreAuthRow> {
+  const row = await lockPreAuth(tx, ref.merchantId, ref.preAuthNo);
+  if (row === undefined) throw new Error(`there is no hold ${ref.preAuthNo} of merchant ${ref.merchantId}`);
+  return row;
+}
+
+async function mustReadCall(tx: PoolClient, callId: string): Promise<ChannelCall> {
+  const call = await readCall(tx, callId);
+  if (call === undefined) throw new Error(`there is no channel call ${callId}`);
+  return call;
+}

@@ -1,0 +1,56 @@
+/** Who is calling: `Authorization: Bearer`, with a merchant's API key or the admin key. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { API_KEY, findKeyOwner, hashApiKey } from '../stores/api-keys';
+import type { Queryable } from '../stores/postgres';
+import type { AdminCaller, MerchantCaller } from './route';
+
+/** A revoked key stops working this much later at most. */
+const CACHE_TTL_MS = 5_000;
+const CACHE_MAX_ENTRIES = 10_000;
+
+/** @returns undefined when the header names nobody */
+export type Authenticate = (
+  authorization: string | undefined,
+) => Promise<MerchantCaller | AdminCaller | undefined>;
+
+export interface AuthDeps {
+  readonly db: Queryable;
+  readonly adminKey: string;
+  readonly nowMs?: () => number;
+}
+
+const ADMIN: AdminCaller = { kind: 'admin', name: 'admin' };
+
+export function createAuthenticate({ db, adminKey, nowMs = Date.now }: AuthDeps): Authenticate {
+  const adminDigest = digestOf(adminKey);
+  const cache = new Map<string, { caller: MerchantCaller; untilMs: number }>();
+  return async (authorization) => {
+    const key = /^Bearer +(\S{1,200})$/i.exec(authorization ?? '')?.[1];
+    if (key === undefined) return undefined;
+    if (timingSafeEqual(digestOf(key), adminDigest)) return ADMIN;
+    if (!API_KEY.test(key)) return undefined;
+    const hash = hashApiKey(key);
+    const cacheKey = hash.toString('base64');
+    const cached = cache.get(cacheKey);
+    const askedAtMs = nowMs();
+    if (cached !== undefined && askedAtMs < cached.untilMs) return cached.caller;
+    cache.delete(cacheKey);
+    // Only keys that exist are remembered: made-up ones must not push them out, and a new key works at once.
+    const owner = await findKeyOwner(db, hash);
+    if (owner === undefined) return undefined;
+    const caller: MerchantCaller = { kind: 'merchant', ...owner };
+    if (cache.size >= CACHE_MAX_ENTRIES) dropOldest(cache);
+    cache.set(cacheKey, { caller, untilMs: askedAtMs + CACHE_TTL_MS });
+    return caller;
+  };
+}
+
+function digestOf(key: string): Buffer {
+  return createHash('sha256').update(key).digest();
+}
+
+/** A Map lists its entries in the order they were put in. */
+function dropOldest(cache: Map<string, unknown>): void {
+  const oldest = cache.keys().next();
+  if (oldest.done !== true) cache.delete(oldest.value);
+}

@@ -1,0 +1,132 @@
+/** Capture and cancel: the record first, then the workflow's one slot, then the answer from the rows. */
+import { resultOf } from '../../domain/channel-call';
+import { closedRefusal } from '../../domain/commands';
+import type { CancelCommand, CaptureCommand, CommandResult } from '../../domain/commands';
+import { fail, HoldfastError } from '../../domain/errors';
+import { isClosed } from '../../domain/pre-auth';
+import { capturedByCommand, findCalls } from '../../stores/channel-calls';
+import { readPreAuth, toHold } from '../../stores/pre-auths';
+import type { PreAuthRow } from '../../stores/pre-auths';
+import type { AskOutcome } from '../../temporal/pre-auth-gateway';
+import type { IdempotentRequest, Ownership } from '../idempotency';
+import type { RouteAnswer } from '../route';
+import type { PreAuthDeps } from './deps';
+import { showCancel, showCapture, showPreAuth } from './view';
+
+export interface CaptureFields {
+  readonly amount?: number | undefined;
+  readonly currency?: string | undefined;
+  readonly final?: boolean | undefined;
+}
+
+export async function capturePreAuth(
+  deps: PreAuthDeps,
+  row: PreAuthRow,
+  fields: CaptureFields,
+  idem: IdempotentRequest,
+): Promise<RouteAnswer> {
+  if (fields.currency !== undefined && fields.currency !== row.currency) {
+    throw fail('CURRENCY_MISMATCH', { currency: fields.currency, expected: row.currency });
+  }
+  return idem.run(undefined, async (own) => {
+    const command: CaptureCommand = {
+      kind: 'capture',
+      commandId: own.recordId,
+      ...(fields.amount !== undefined ? { amount: fields.amount } : {}),
+      ...(fields.final !== undefined ? { final: fields.final } : {}),
+      by: 'api',
+    };
+    const outcome = await carryOut(deps, row, command, own);
+    const after = await mustRead(deps, row);
+    if (outcome.kind === 'accepted') return acceptedAnswer(deps, after);
+    const captured = await capturedByCommand(deps.db, row.merchant_id, row.pre_auth_no, own.recordId);
+    return { status: 200, data: showCapture(after, captured), message: 'Captured' };
+  });
+}
+
+export async function cancelPreAuth(
+  deps: PreAuthDeps,
+  row: PreAuthRow,
+  fields: { readonly reason?: string | undefined },
+  idem: IdempotentRequest,
+): Promise<RouteAnswer> {
+  return idem.run(undefined, async (own) => {
+    const command: CancelCommand = {
+      kind: 'cancel',
+      commandId: own.recordId,
+      by: 'api',
+      ...(fields.reason !== undefined ? { reason: fields.reason } : {}),
+    };
+    const outcome = await carryOut(deps, row, command, own);
+    const after = await mustRead(deps, row);
+    if (outcome.kind === 'accepted') return acceptedAnswer(deps, after);
+    return { status: 200, data: showCancel(after), message: 'Canceled' };
+  });
+}
+
+/** @throws HoldfastError with the refusal, or TEMPORARILY_UNAVAILABLE when nobody knows whether the command was taken */
+async function carryOut(
+  deps: PreAuthDeps,
+  row: PreAuthRow,
+  command: CaptureCommand | CancelCommand,
+  own: Ownership,
+): Promise<AskOutcome> {
+  await own.insert();
+  const earlier = await settledEarlier(deps, row, command.commandId, own.takenOver);
+  const outcome = earlier ?? (isClosed(row.status) ? closed(row) : await ask(deps, row, command));
+  if (outcome.kind === 'accepted' || outcome.result.kind === 'done') return outcome;
+  // Refused because of the state it may itself have brought about: an answer lost on the way, then asked again.
+  const settled = await settledEarlier(deps, row, command.commandId, true);
+  const final = settled ?? outcome;
+  if (final.kind === 'result' && final.result.kind === 'refused')
+    throw new HoldfastError(final.result.refusal);
+  return final;
+}
+
+/** What became of this very command, if its call is settled: the rows answer, workflow alive or closed. */
+async function settledEarlier(
+  deps: PreAuthDeps,
+  row: PreAuthRow,
+  commandId: string,
+  possible: boolean,
+): Promise<AskOutcome | undefined> {
+  if (!possible) return undefined;
+  const ref = { merchantId: row.merchant_id, preAuthNo: row.pre_auth_no };
+  const { own } = await findCalls(deps.db, ref, commandId);
+  if (own === undefined || own.state === 'open') return undefined;
+  const result: CommandResult = resultOf(own, own.state, own.declineCode, toHold(await mustRead(deps, row)));
+  return { kind: 'result', result };
+}
+
+function closed(row: PreAuthRow): AskOutcome {
+  return { kind: 'result', result: { kind: 'refused', refusal: closedRefusal(row.status) } };
+}
+
+async function ask(
+  deps: PreAuthDeps,
+  row: PreAuthRow,
+  command: CaptureCommand | CancelCommand,
+): Promise<AskOutcome> {
+  const ref = { merchantId: row.merchant_id, preAuthNo: row.pre_auth_no };
+  try {
+    return await deps.gateway.ask(ref, command, deps.waitTimeoutMs);
+  } catch (error) {
+    deps.log.error(
+      { err: error, preAuthNo: row.pre_auth_no },
+      'a command could not be handed to its workflow',
+    );
+    throw fail('TEMPORARILY_UNAVAILABLE');
+  }
+}
+
+function acceptedAnswer(deps: PreAuthDeps, row: PreAuthRow): RouteAnswer {
+  const location = `/api/v1/pre-auth/${row.pre_auth_no}`;
+  const message = `Accepted; ask ${location} for the outcome`;
+  return { status: 202, data: showPreAuth(row, deps.box), message, headers: { Location: location } };
+}
+
+async function mustRead(deps: PreAuthDeps, row: PreAuthRow): Promise<PreAuthRow> {
+  const now = await readPreAuth(deps.db, row.merchant_id, row.pre_auth_no);
+  if (now === undefined) throw new Error(`the row of hold ${row.pre_auth_no} is gone`);
+  return now;
+}

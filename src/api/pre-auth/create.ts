@@ -1,0 +1,205 @@
+/**
+ * Create a hold. PostgreSQL first: one transaction holds everything that makes it a promise, then the workflow. Once the
+ * row is committed the hold is accepted, whatever becomes of Temporal, the channel or this process.
+ */
+import { randomBytes } from 'node:crypto';
+import type { PoolClient } from 'pg';
+import { capabilitiesOf, checkHoldAmount } from '../../channels/registry';
+import { CREATE_COMMAND_ID } from '../../domain/channel-call';
+import { fail, HoldfastError } from '../../domain/errors';
+import { DEFAULT_EXPIRES_IN_SECONDS } from '../../domain/expiry';
+import { generateNumber } from '../../domain/ids';
+import { isClosed } from '../../domain/pre-auth';
+import { decideChannel } from '../../domain/routing/decision';
+import type { RoutingDecision } from '../../domain/routing/decision';
+import { insertCall } from '../../stores/channel-calls';
+import { findAccountFor } from '../../stores/channel-accounts';
+import type { ChannelAccountSummary } from '../../stores/channel-accounts';
+import { takeOrderClaim } from '../../stores/order-claims';
+import { withTransaction } from '../../stores/postgres';
+import { insertPreAuth, readPreAuth } from '../../stores/pre-auths';
+import type { PreAuthRow } from '../../stores/pre-auths';
+import { insertDecision } from '../../stores/routing-decisions';
+import { ensureImplicitEndpoint } from '../../stores/webhook-endpoints';
+import { checkWebhookUrl } from '../../webhooks/ssrf-guard';
+import { canonicalHash } from '../idempotency';
+import type { IdempotentRequest, Ownership } from '../idempotency';
+import type { MerchantCaller, RouteAnswer } from '../route';
+import type { PreAuthDeps } from './deps';
+import type { CreateBody } from './schemas';
+import { showPreAuth } from './view';
+
+const CREATED = 'Pre-authorization created';
+
+export async function createPreAuth(
+  deps: PreAuthDeps,
+  caller: MerchantCaller,
+  body: CreateBody,
+  idem: IdempotentRequest,
+): Promise<RouteAnswer> {
+  if (caller.status === 'suspended')
+    throw fail('FORBIDDEN', undefined, 'This merchant is suspended: nothing new is taken.');
+  const decision = decideChannel(body.channel);
+  const account = await eligibleAccount(deps, caller, body, decision);
+  const notifyOrigin = checkedNotifyOrigin(deps, body.notify_url);
+  const number = body.pre_auth_no ?? generateNumber('PA', new Date(), randomBytes(8));
+  return idem.run(number, async (own) => {
+    const preAuthNo = own.number ?? number;
+    const order = { caller, body, preAuthNo, decision, account, notifyOrigin };
+    const isNew = await withTransaction(deps.db, (tx) => insertAll(tx, own, order));
+    // Whoever takes over a dead owner's request answers as that owner would have.
+    return answerFor(deps, caller.merchantId, preAuthNo, own, isNew || own.takenOver);
+  });
+}
+
+/** Refuses, before anything is written, what this channel cannot hold. */
+async function eligibleAccount(
+  deps: PreAuthDeps,
+  caller: MerchantCaller,
+  body: CreateBody,
+  { channel }: RoutingDecision,
+): Promise<ChannelAccountSummary> {
+  if (!capabilitiesOf(channel).preAuth) throw fail('PRE_AUTH_NOT_SUPPORTED', { channel });
+  const refusal = checkHoldAmount(channel, { amount: body.amount, currency: body.currency });
+  if (refusal !== undefined) throw new HoldfastError(refusal);
+  const account = await findAccountFor(deps.db, {
+    merchantId: caller.merchantId,
+    world: caller.world,
+    channel,
+  });
+  if (account === undefined) throw fail('CHANNEL_NOT_AVAILABLE', { channel });
+  return account;
+}
+
+function checkedNotifyOrigin(deps: PreAuthDeps, notifyUrl: string | undefined): string | undefined {
+  if (notifyUrl === undefined) return undefined;
+  const verdict = checkWebhookUrl(notifyUrl, deps.webhookUrlPolicy);
+  if (!verdict.ok) throw fail('WEBHOOK_URL_NOT_ALLOWED', { field: 'notify_url', reason: verdict.reason });
+  return verdict.origin;
+}
+
+interface Order {
+  readonly caller: MerchantCaller;
+  readonly body: CreateBody;
+  readonly preAuthNo: string;
+  readonly decision: RoutingDecision;
+  readonly account: ChannelAccountSummary;
+  readonly notifyOrigin: string | undefined;
+}
+
+/** Row, order claim, decision, first channel call and idempotency record, or nothing. @returns false for the same hold again */
+async function insertAll(tx: PoolClient, own: Ownership, order: Order): Promise<boolean> {
+  const { caller, body, preAuthNo, account } = order;
+  const { merchantId } = caller;
+  await own.insertWithin(tx);
+  const bodyHash = canonicalHash(body);
+  if (!(await insertPreAuth(tx, rowOf(order, bodyHash)))) {
+    const existing = await readPreAuth(tx, merchantId, preAuthNo);
+    if (existing?.body_hash.equals(bodyHash) !== true)
+      throw fail('PRE_AUTH_CONFLICT', { pre_auth_no: preAuthNo });
+    return false;
+  }
+  const claim = await takeOrderClaim(tx, merchantId, body.order_no, 'pre_auth', preAuthNo);
+  if (claim !== undefined) {
+    throw fail(claim.state === 'paid' ? 'ORDER_ALREADY_PAID' : 'ORDER_IN_PROGRESS', {
+      kind: claim.kind,
+      number: claim.number,
+    });
+  }
+  await insertDecision(tx, merchantId, 'pre_auth', preAuthNo, order.decision);
+  if (
+    order.notifyOrigin !== undefined &&
+    !(await ensureImplicitEndpoint(tx, merchantId, order.notifyOrigin))
+  ) {
+    throw fail('WEBHOOK_ENDPOINT_LIMIT');
+  }
+  await insertCall(tx, {
+    merchantId,
+    preAuthNo,
+    channelAccountId: account.id,
+    operation: 'create',
+    amount: body.amount,
+    currency: body.currency,
+    final: true,
+    commandId: CREATE_COMMAND_ID,
+  });
+  return true;
+}
+
+function rowOf({ caller, body, preAuthNo, decision, account }: Order, bodyHash: Buffer) {
+  const canCaptureAgain =
+    capabilitiesOf(decision.channel).multipleCaptures || account.contract.multipleCaptures === true;
+  return {
+    merchant_id: caller.merchantId,
+    pre_auth_no: preAuthNo,
+    order_no: body.order_no,
+    world: caller.world,
+    channel: decision.channel,
+    channel_account_id: account.id,
+    currency: body.currency,
+    amount: body.amount,
+    multiple_captures: canCaptureAgain,
+    customer_email: body.customer_email ?? null,
+    description: body.description ?? null,
+    country: body.country ?? null,
+    return_url: body.return_url ?? null,
+    notify_url: body.notify_url ?? null,
+    metadata: body.metadata ?? {},
+    body_hash: bodyHash,
+    expires_in_seconds: body.expires_in ?? DEFAULT_EXPIRES_IN_SECONDS,
+  };
+}
+
+async function answerFor(
+  deps: PreAuthDeps,
+  merchantId: string,
+  preAuthNo: string,
+  own: Ownership,
+  isNew: boolean,
+): Promise<RouteAnswer> {
+  const known = isNew ? undefined : await readPreAuth(deps.db, merchantId, preAuthNo);
+  const row =
+    known !== undefined && isAnswered(known) ? known : await awaitChannel(deps, merchantId, preAuthNo, own);
+  if (row.status === 'failed' && isNew) {
+    const details = { pre_auth_no: preAuthNo, decline_code: row.decline_code, status: row.status };
+    throw fail(
+      'CHANNEL_DECLINED',
+      details,
+      `The channel declined: ${row.decline_code ?? 'no reason given'}.`,
+    );
+  }
+  const data = showPreAuth(row, deps.box);
+  if (isAnswered(row))
+    return { status: isNew ? 201 : 200, data, message: isNew ? CREATED : 'This pre-authorization exists' };
+  const location = `/api/v1/pre-auth/${preAuthNo}`;
+  return {
+    status: 202,
+    data,
+    message: `Accepted; ask ${location} for the outcome`,
+    headers: { Location: location },
+  };
+}
+
+function isAnswered(row: PreAuthRow): boolean {
+  return row.channel_pre_auth_no !== null || isClosed(row.status);
+}
+
+/** Starts the workflow and waits for the channel's answer. Whatever goes wrong here, the hold is accepted: 202. */
+async function awaitChannel(
+  deps: PreAuthDeps,
+  merchantId: string,
+  preAuthNo: string,
+  own: Ownership,
+): Promise<PreAuthRow> {
+  try {
+    await deps.gateway.awaitCreated({ merchantId, preAuthNo }, own.recordId, deps.waitTimeoutMs);
+  } catch (error) {
+    deps.log.warn(
+      { err: error, preAuthNo },
+      'no answer for a new hold in time; its workflow or the pick-up carries on',
+    );
+  }
+  const row = await readPreAuth(deps.db, merchantId, preAuthNo);
+  if (row === undefined) throw new Error(`the row of hold ${preAuthNo} is gone`);
+  return row;
+}

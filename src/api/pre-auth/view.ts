@@ -1,0 +1,64 @@
+/** How a hold looks to its merchant. */
+import type { z } from 'zod';
+import type { CustomerStep } from '../../domain/channel';
+import { isClosed, isHeld } from '../../domain/pre-auth';
+import { CUSTOMER_STEP_PURPOSE } from '../../stores/pre-auths';
+import type { PreAuthRow } from '../../stores/pre-auths';
+import type { SecretBox } from '../../stores/secret-box';
+import type { cancelView, captureView, preAuthView } from './schemas';
+
+const seconds = (date: Date) => Math.floor(date.getTime() / 1000);
+
+/** @param box opens the customer's step; without it (lists) the secret stays closed */
+export function showPreAuth(row: PreAuthRow, box?: SecretBox): z.infer<typeof preAuthView> {
+  const step = box === undefined ? {} : customerStepOf(row, box);
+  return {
+    pre_auth_no: row.pre_auth_no,
+    channel_pre_auth_no: row.channel_pre_auth_no,
+    ...(step.clientSecret !== undefined ? { client_secret: step.clientSecret } : {}),
+    status: row.status,
+    expires_at: seconds(row.expires_at),
+    channel: row.channel,
+    order_no: row.order_no,
+    amount: row.amount,
+    currency: row.currency,
+    amount_capturable: row.amount_capturable,
+    amount_captured: row.amount_captured,
+    ...(step.nextAction !== undefined ? { next_action: step.nextAction } : {}),
+    ...(row.description !== null ? { description: row.description } : {}),
+    metadata: row.metadata,
+    ...(row.decline_code !== null ? { decline_code: row.decline_code } : {}),
+    created_at: seconds(row.created_at),
+    ...(row.closed_at !== null ? { closed_at: seconds(row.closed_at) } : {}),
+  };
+}
+
+/** The secret is shown only while the customer still has something to do with it. */
+function customerStepOf(row: PreAuthRow, box: SecretBox): CustomerStep {
+  if (row.customer_step_sealed === null || isClosed(row.status) || isHeld(row.status)) return {};
+  return JSON.parse(box.open(row.customer_step_sealed, CUSTOMER_STEP_PURPOSE)) as CustomerStep;
+}
+
+export function showCapture(row: PreAuthRow, captured: number): z.infer<typeof captureView> {
+  return {
+    pre_auth_no: row.pre_auth_no,
+    channel_pre_auth_no: row.channel_pre_auth_no,
+    // At the channels we have, a capture has no number of its own: the trade is the hold's object.
+    channel_trade_no: row.channel_pre_auth_no,
+    status: row.status,
+    amount: captured,
+    currency: row.currency,
+    amount_captured: row.amount_captured,
+    amount_capturable: row.amount_capturable,
+  };
+}
+
+export function showCancel(row: PreAuthRow): z.infer<typeof cancelView> {
+  return {
+    pre_auth_no: row.pre_auth_no,
+    channel_pre_auth_no: row.channel_pre_auth_no,
+    status: row.status,
+    amount_captured: row.amount_captured,
+    amount_released: isClosed(row.status) ? row.amount - row.amount_captured : 0,
+  };
+}

@@ -1,0 +1,88 @@
+/** Where channels send their events: verified by the channel's own method, stored once, acknowledged only when stored. */
+import { z } from 'zod';
+import { CHANNELS, InvalidEventSignature } from '../../domain/channel';
+import type { ChannelAccount, ChannelAdapter } from '../../domain/channel';
+import { fail } from '../../domain/errors';
+import type { Logger } from '../../observability/logger';
+import { loadAccount } from '../../stores/channel-accounts';
+import { EVENT_BODY_PURPOSE, markProcessed, matchHold, storeChannelEvent } from '../../stores/channel-events';
+import type { Database } from '../../stores/postgres';
+import type { SecretBox } from '../../stores/secret-box';
+import type { PreAuthGateway } from '../../temporal/pre-auth-gateway';
+import { defineRoute } from '../route';
+import type { Route } from '../route';
+
+const MAX_EVENT_BYTES = 1024 * 1024;
+
+export interface ChannelEventDeps {
+  readonly db: Database;
+  readonly box: SecretBox;
+  readonly log: Logger;
+  readonly adapterFor: (account: ChannelAccount) => ChannelAdapter;
+  readonly gateway: Pick<PreAuthGateway, 'resyncPreAuth'>;
+}
+
+export function channelEventRoutes(deps: ChannelEventDeps): Route[] {
+  const receive = defineRoute({
+    method: 'post',
+    path: '/api/v1/channels/{channel}/{account}/events',
+    tag: 'Channels',
+    auth: 'none',
+    summary: 'Receive an event from a channel',
+    description: 'Called by the channel, not by merchants; authenticated by the signature of the event.',
+    request: { params: z.strictObject({ channel: z.enum(CHANNELS), account: z.uuid() }) },
+    rawBody: { maxBytes: MAX_EVENT_BYTES },
+    responses: {
+      200: {
+        description: 'Stored',
+        contentType: 'application/json',
+        schema: z.object({ received: z.literal(true) }),
+      },
+    },
+    errors: ['NOT_FOUND', 'SIGNATURE_INVALID', 'PRE_AUTH_NOT_SUPPORTED'],
+    async handler({ params, rawBody, headers }) {
+      const account = await loadAccount(deps.db, deps.box, params.account);
+      if (account === undefined || account.channel !== params.channel) throw fail('NOT_FOUND');
+      const event = parse(deps.adapterFor(account), rawBody, headers as Record<string, string | undefined>);
+      const id = await storeChannelEvent(deps.db, {
+        accountId: account.id,
+        ...event,
+        objectId: event.objectId,
+        holdfastId: event.holdfastId,
+        bodySealed: deps.box.seal(rawBody.toString('utf8'), EVENT_BODY_PURPOSE),
+      });
+      // A repeat is acknowledged and otherwise ignored: the first one was signalled, or the pick-up does it.
+      if (id !== undefined)
+        await tell(deps, account.id, id, event.objectId ?? null, event.holdfastId ?? null);
+      return { status: 200, raw: { contentType: 'application/json', body: '{"received":true}' } };
+    },
+  });
+  return [receive];
+}
+
+function parse(adapter: ChannelAdapter, rawBody: Buffer, headers: Record<string, string | undefined>) {
+  try {
+    return adapter.parseInboundEvent(rawBody, headers);
+  } catch (error) {
+    if (error instanceof InvalidEventSignature) throw fail('SIGNATURE_INVALID');
+    throw error;
+  }
+}
+
+/** Tells the hold's workflow. Whatever fails here is carried on by the pick-up: the event is stored. */
+async function tell(
+  deps: ChannelEventDeps,
+  accountId: string,
+  id: number,
+  objectId: string | null,
+  holdfastId: string | null,
+): Promise<void> {
+  try {
+    const match = await matchHold(deps.db, { accountId, objectId, holdfastId });
+    if (match === undefined || match.closed) return;
+    await deps.gateway.resyncPreAuth(match.merchant_id, match.pre_auth_no);
+    await markProcessed(deps.db, id);
+  } catch (error) {
+    deps.log.warn({ err: error, channelEvent: id }, 'a channel event waits for the pick-up');
+  }
+}

@@ -1,0 +1,105 @@
+/** Is the process up, can it work, and what does the API look like. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { defineRoute } from '../route';
+import type { RawAnswer, Route } from '../route';
+
+const CHECK_TIMEOUT_MS = 2_000;
+
+export const DEPENDENCIES = ['postgres', 'temporal', 'redis'] as const;
+export type Dependency = (typeof DEPENDENCIES)[number];
+/** Each resolves when its server answers, and rejects when it does not. */
+export type HealthChecks = Readonly<Record<Dependency, () => Promise<unknown>>>;
+
+type State = 'up' | 'down';
+
+async function stateOf(check: () => Promise<unknown>, timeoutMs: number): Promise<State> {
+  const timeout = new AbortController();
+  try {
+    const down = sleep(timeoutMs, 'down' as const, { signal: timeout.signal });
+    const up = check().then(() => 'up' as const);
+    return await Promise.race([up, down]);
+  } catch {
+    return 'down';
+  } finally {
+    timeout.abort();
+  }
+}
+
+function json(status: number, body: unknown): RawAnswer {
+  return { status, raw: { contentType: 'application/json', body: JSON.stringify(body) } };
+}
+
+const state = z.enum(['up', 'down']);
+const readiness = z.object({
+  status: z.enum(['ok', 'degraded', 'unavailable']),
+  degraded: z.array(z.enum(DEPENDENCIES)),
+  checks: z.object({ postgres: state, temporal: state, redis: state }),
+});
+
+export function healthRoutes(checks: HealthChecks, timeoutMs = CHECK_TIMEOUT_MS): Route[] {
+  const healthz = defineRoute({
+    method: 'get',
+    path: '/healthz',
+    summary: 'The process is up',
+    tag: 'Health',
+    auth: 'none',
+    request: {},
+    responses: {
+      200: {
+        description: 'Up',
+        contentType: 'application/json',
+        schema: z.object({ status: z.literal('ok') }),
+      },
+    },
+    errors: [],
+    handler: () => Promise.resolve(json(200, { status: 'ok' })),
+  });
+  const readyz = defineRoute({
+    method: 'get',
+    path: '/readyz',
+    summary: 'The process can work',
+    description:
+      'Without Temporal new holds are accepted and answered 202; Redis is a cache. Only PostgreSQL cannot be missed.',
+    tag: 'Health',
+    auth: 'none',
+    request: {},
+    responses: {
+      200: { description: 'Ready, possibly degraded', contentType: 'application/json', schema: readiness },
+      503: {
+        description: 'PostgreSQL cannot be reached',
+        contentType: 'application/json',
+        schema: readiness,
+      },
+    },
+    errors: [],
+    handler: async () => {
+      const states = await Promise.all(DEPENDENCIES.map((name) => stateOf(checks[name], timeoutMs)));
+      const degraded = DEPENDENCIES.filter((_, index) => states[index] === 'down');
+      const unavailable = degraded.includes('postgres');
+      const status = unavailable ? 'unavailable' : degraded.length > 0 ? 'degraded' : 'ok';
+      const shown = Object.fromEntries(DEPENDENCIES.map((name, index) => [name, states[index]]));
+      return json(unavailable ? 503 : 200, { status, degraded, checks: shown });
+    },
+  });
+  return [healthz, readyz];
+}
+
+/** @param document the OpenAPI document; asked for once, at the first request */
+export function openApiRoute(document: () => unknown): Route {
+  let body: string | undefined;
+  return defineRoute({
+    method: 'get',
+    path: '/openapi.json',
+    summary: 'This document',
+    tag: 'Health',
+    auth: 'none',
+    request: {},
+    responses: { 200: { description: 'OpenAPI 3.1', contentType: 'application/json' } },
+    errors: [],
+    handler: () => {
+      body ??= JSON.stringify(document(), null, 2);
+      return Promise.resolve({ status: 200, raw: { contentType: 'application/json', body } });
+    },
+  });
+}

@@ -1,0 +1,237 @@
+/** Stripe's verbs for holds: PaymentIntents with manual capture. Validate, call, map; the tables decide. */
+import type Stripe from 'stripe';
+import { ChannelFault, InvalidEventSignature } from '../../domain/channel';
+import type {
+  CallIdentity,
+  CancelPreAuthRequest,
+  CapturePreAuthRequest,
+  ChannelAccount,
+  ChannelAdapter,
+  CreatePreAuthRequest,
+  Decline,
+  Exchange,
+  HoldAnswer,
+  HoldSnapshot,
+  InboundEvent,
+} from '../../domain/channel';
+import type { Money } from '../../domain/money';
+import { toStripeAmount } from './amounts';
+import { createStripeClient, ExchangeFailure } from './client';
+import type { StripeClient } from './client';
+import { meaningOf, readFailure } from './errors';
+import { OUR_CANCELLATION_REASON, toAnswer, toCustomerStep, toSnapshot } from './mapping';
+
+const EXPAND_CHARGE = ['latest_charge'];
+const PAGE_SIZE = 100;
+/** Beyond this many objects a list proves nothing in reasonable time. */
+const MAX_LISTED = 10_000;
+/** Stripe's clock is not ours: the list begins this much earlier, and the identity filters. */
+const CLOCK_MARGIN_SECONDS = 300;
+
+export interface StripeAdapter extends ChannelAdapter {
+  /** Closes idle connections. */
+  close(): void;
+}
+
+/**
+ * @param account credentials `secret_key`, and `webhook_secret` for inbound events
+ * @param apiBase where Stripe is; empty: Stripe itself
+ */
+export function createStripeAdapter(account: ChannelAccount, apiBase: string): StripeAdapter {
+  const client = createStripeClient(account.credentials['secret_key'] ?? '', apiBase);
+  const hasMultipleCaptures = account.contract.multipleCaptures === true;
+  return {
+    channel: 'stripe',
+    createPreAuth: (request, call, exchange) => create(client, request, call, exchange, hasMultipleCaptures),
+    capturePreAuth: (request, call, exchange) =>
+      capture(client, request, call, exchange, hasMultipleCaptures),
+    cancelPreAuth: (request, call, exchange) => cancel(client, request, call, exchange),
+    queryPreAuth: (id, exchange) => query(client, id, exchange),
+    findPreAuths: (call, since, exchange) => find(client, call, since, exchange),
+    parseInboundEvent: (body, headers) =>
+      parseEvent(client.stripe, account.credentials['webhook_secret'] ?? '', body, headers),
+    close: () => client.close(),
+  };
+}
+
+async function create(
+  client: StripeClient,
+  request: CreatePreAuthRequest,
+  call: CallIdentity,
+  exchange: Exchange,
+  hasMultipleCaptures: boolean,
+) {
+  const amount = toStripeAmount(request);
+  if ('refusal' in amount) return { answer: notExpressible(request), customer: {} };
+  const params: Stripe.PaymentIntentCreateParams = {
+    amount: amount.amount,
+    currency: request.currency.toLowerCase(),
+    capture_method: 'manual',
+    // Cards only: they are what Stripe can hold for days. return_url is not for this call: it belongs to the confirmation.
+    allowed_payment_method_types: ['card'],
+    ...(hasMultipleCaptures
+      ? { payment_method_options: { card: { request_multicapture: 'if_available' } } }
+      : {}),
+    metadata: {
+      holdfast_id: call.holdfastId,
+      holdfast_call: call.holdfastCall,
+      pre_auth_no: request.preAuthNo,
+      order_no: request.orderNo,
+      type: 'pre_auth',
+    },
+    ...(request.customerEmail === undefined ? {} : { receipt_email: request.customerEmail }),
+    ...(request.description === undefined ? {} : { description: request.description }),
+    expand: EXPAND_CHARGE,
+  };
+  const intent = await attempt(client, exchange, () =>
+    client.stripe.paymentIntents.create(params, { idempotencyKey: call.idempotencyKey }),
+  );
+  return isDecline(intent)
+    ? { answer: intent, customer: {} }
+    : { answer: toAnswer(intent), customer: toCustomerStep(intent) };
+}
+
+async function capture(
+  client: StripeClient,
+  request: CapturePreAuthRequest,
+  call: CallIdentity,
+  exchange: Exchange,
+  hasMultipleCaptures: boolean,
+): Promise<HoldAnswer> {
+  const amount = toStripeAmount(request);
+  if ('refusal' in amount) return notExpressible(request);
+  const params: Stripe.PaymentIntentCaptureParams = {
+    amount_to_capture: amount.amount,
+    ...(hasMultipleCaptures ? { final_capture: request.final } : {}),
+    // Metadata is merged, so this is a name of its own: holdfast_call stays the call that created the hold.
+    metadata: { holdfast_capture: call.holdfastCall },
+    expand: EXPAND_CHARGE,
+  };
+  const intent = await attempt(client, exchange, () =>
+    client.stripe.paymentIntents.capture(request.channelPreAuthNo, params, {
+      idempotencyKey: call.idempotencyKey,
+    }),
+  );
+  return isDecline(intent) ? intent : toAnswer(intent);
+}
+
+async function cancel(
+  client: StripeClient,
+  request: CancelPreAuthRequest,
+  call: CallIdentity,
+  exchange: Exchange,
+): Promise<HoldAnswer> {
+  const params: Stripe.PaymentIntentCancelParams = {
+    cancellation_reason: OUR_CANCELLATION_REASON,
+    expand: EXPAND_CHARGE,
+  };
+  const intent = await attempt(client, exchange, () =>
+    client.stripe.paymentIntents.cancel(request.channelPreAuthNo, params, {
+      idempotencyKey: call.idempotencyKey,
+    }),
+  );
+  return isDecline(intent) ? intent : toAnswer(intent);
+}
+
+async function query(
+  client: StripeClient,
+  id: string,
+  exchange: Exchange,
+): Promise<HoldSnapshot | undefined> {
+  const intent = await attempt(client, exchange, () =>
+    client.stripe.paymentIntents.retrieve(id, { expand: EXPAND_CHARGE }),
+  );
+  if (!isDecline(intent)) return toSnapshot(intent);
+  if (intent.code === 'object_not_found') return undefined;
+  throw readRefused(intent);
+}
+
+async function find(client: StripeClient, call: CallIdentity, sinceUnixSeconds: number, exchange: Exchange) {
+  const found = await attempt(client, exchange, async () => {
+    const matching: Stripe.PaymentIntent[] = [];
+    let listed = 0;
+    const pages = client.stripe.paymentIntents.list({
+      created: { gte: Math.floor(sinceUnixSeconds) - CLOCK_MARGIN_SECONDS },
+      limit: PAGE_SIZE,
+      expand: ['data.latest_charge'],
+    });
+    for await (const intent of pages) {
+      // An incomplete list must not look like an empty one: that would be taken for a proof.
+      if (++listed > MAX_LISTED) throw new ChannelFault('maybe_executed', 'list_too_long');
+      const { holdfast_id: id, holdfast_call: name } = intent.metadata;
+      if (id === call.holdfastId && name === call.holdfastCall) matching.push(intent);
+    }
+    return matching;
+  });
+  if (isDecline(found)) throw readRefused(found);
+  return found.map((intent) => ({ snapshot: toSnapshot(intent), customer: toCustomerStep(intent) }));
+}
+
+/** Runs one exchange: what Stripe refuses comes back as a decline, everything else is thrown as a ChannelFault. */
+async function attempt<T extends object>(
+  client: StripeClient,
+  exchange: Exchange,
+  calls: () => Promise<T>,
+): Promise<T | Decline> {
+  try {
+    return await client.exchange(exchange, calls);
+  } catch (error) {
+    if (!(error instanceof ExchangeFailure)) throw error;
+    if (error.error instanceof ChannelFault) throw error.error;
+    const meaning = meaningOf(readFailure(error.error, error.sent));
+    if (meaning instanceof ChannelFault) throw meaning;
+    return meaning;
+  }
+}
+
+function isDecline(value: object): value is Decline {
+  return 'kind' in value && value.kind === 'declined';
+}
+
+/** A read that Stripe refuses (a revoked key, say) tells nothing about the object. */
+function readRefused(decline: Decline): ChannelFault {
+  return new ChannelFault('maybe_executed', `read_refused:${decline.code}`);
+}
+
+/** The API asks checkAmount before it writes; this is the second lock on the same door. */
+function notExpressible(money: Money): Decline {
+  const isCurrency = 'refusal' in toStripeAmount({ ...money, amount: 1000 });
+  return {
+    kind: 'declined',
+    code: isCurrency ? 'invalid_currency' : 'invalid_amount',
+    providerCode: 'not_expressible',
+  };
+}
+
+function parseEvent(
+  stripe: Stripe,
+  secret: string,
+  rawBody: Buffer,
+  headers: Readonly<Record<string, string | undefined>>,
+): InboundEvent {
+  const event = verify(stripe, secret, rawBody, headers['stripe-signature'] ?? '');
+  const object = event.data.object as {
+    object?: string;
+    id?: string;
+    payment_intent?: string | { id: string } | null;
+    metadata?: Record<string, string> | null;
+  };
+  const intent = object.object === 'payment_intent' ? object.id : object.payment_intent;
+  const objectId = typeof intent === 'string' ? intent : intent?.id;
+  const holdfastId = object.metadata?.['holdfast_id'];
+  return {
+    eventId: event.id,
+    type: event.type,
+    ...(objectId === undefined ? {} : { objectId }),
+    ...(holdfastId === undefined ? {} : { holdfastId }),
+  };
+}
+
+function verify(stripe: Stripe, secret: string, rawBody: Buffer, signature: string): Stripe.Event {
+  try {
+    return stripe.webhooks.constructEvent(rawBody, signature, secret);
+  } catch {
+    // The SDK's message quotes the body: it is not passed on.
+    throw new InvalidEventSignature('the signature of this Stripe event does not hold');
+  }
+}

@@ -1,0 +1,123 @@
+/** A channel call: the durable intention to move money, and what became of it. */
+import type { HoldAnswer, HoldSnapshot } from './channel';
+import type { CommandResult } from './commands';
+import type { Refusal } from './errors';
+import { refuse } from './errors';
+import { closedRefusal } from './commands';
+import { isClosed } from './pre-auth';
+import type { Cause, Hold } from './pre-auth';
+
+export type CallOperation = 'create' | 'capture' | 'cancel';
+
+/** `open` until it is known what the channel did; then for good. */
+export type CallState = 'open' | 'executed' | 'declined' | 'not_executed';
+
+export const CREATE_COMMAND_ID = 'create';
+export const EXPIRY_COMMAND_ID = 'expiry';
+
+export interface ChannelCall {
+  readonly id: string;
+  readonly channelAccountId: string;
+  readonly operation: CallOperation;
+  readonly n: number;
+  readonly amount: number;
+  readonly currency: string;
+  readonly final: boolean;
+  readonly idempotencyKey: string;
+  readonly commandId: string;
+  readonly reason: string | null;
+  readonly state: CallState;
+  readonly declineCode: string | null;
+  readonly attempts: number;
+  readonly createdAtMs: number;
+  readonly lastSentAtMs: number;
+  readonly storedError: boolean;
+  readonly firstAbsentAtMs: number | null;
+}
+
+/** What an activity that touched a call tells the workflow. */
+export type CallReport =
+  /** The channel gave an answer that settles the call; it must be recorded. `reading`: the object as read after a decline. */
+  | {
+      readonly kind: 'answered';
+      readonly callId: string;
+      readonly answer: HoldAnswer;
+      readonly reading?: HoldSnapshot;
+    }
+  /** Nobody knows yet what the channel did. */
+  | {
+      readonly kind: 'unsettled';
+      readonly callId: string;
+      readonly retryAfterMs: number;
+      readonly reason: string;
+    }
+  /** The command's call is settled and recorded already. */
+  | { readonly kind: 'settled'; readonly result: CommandResult }
+  /** Another command's call is open: it must be settled before this one can be judged. */
+  | { readonly kind: 'other_open'; readonly callId: string }
+  /** Refused before anything was sent. */
+  | { readonly kind: 'refused'; readonly refusal: Refusal };
+
+/** Why the hold changes when this call is settled. */
+export function causeOf(call: Pick<ChannelCall, 'operation' | 'commandId'>): Cause {
+  switch (call.operation) {
+    case 'create':
+      return 'create';
+    case 'capture':
+      return 'capture';
+    case 'cancel':
+      return call.commandId === EXPIRY_COMMAND_ID ? 'expiry' : 'cancel';
+  }
+}
+
+/**
+ * Whether a snapshot of the object, however it was obtained, shows what became of the call: `executed`, `not_executed`
+ * (the object is closed in another way), or undefined when it shows neither. A read in a final state settles anything.
+ */
+export function settledBy(
+  call: ChannelCall,
+  hold: Hold,
+  snapshot: HoldSnapshot,
+): 'executed' | 'not_executed' | undefined {
+  if (snapshot.status === 'unknown') return undefined;
+  const closed = snapshot.status === 'succeeded' || snapshot.status === 'canceled';
+  switch (call.operation) {
+    case 'create':
+      return 'executed';
+    case 'capture':
+      if (snapshot.amountCaptured >= hold.amountCaptured + call.amount) return 'executed';
+      return closed ? 'not_executed' : undefined;
+    case 'cancel':
+      if (snapshot.status === 'canceled') return 'executed';
+      // Releasing the rest of a partly captured hold leaves it succeeded with what had been captured before.
+      if (snapshot.status === 'succeeded')
+        return snapshot.amountCaptured === hold.amountCaptured ? 'executed' : 'not_executed';
+      return undefined;
+  }
+}
+
+/** What the command's caller is told once the call is settled as `state`, with the hold as it is after it. */
+export function resultOf(
+  call: Pick<ChannelCall, 'operation'>,
+  state: CallState,
+  declineCode: string | null,
+  hold: Hold,
+): CommandResult {
+  if (state === 'executed') return { kind: 'done' };
+  if (state === 'declined' && !(declineCode === 'invalid_state' && isClosed(hold.status))) {
+    const details = { operation: call.operation, decline_code: declineCode, status: hold.status };
+    return {
+      kind: 'refused',
+      refusal: refuse(
+        'CHANNEL_DECLINED',
+        details,
+        `The channel declined: ${declineCode ?? 'no reason given'}.`,
+      ),
+    };
+  }
+  if (isClosed(hold.status)) return { kind: 'refused', refusal: closedRefusal(hold.status) };
+  return {
+    kind: 'refused',
+    refusal: refuse('PRE_AUTH_BUSY', { status: hold.status }, 'The command was not executed; repeat it.'),
+  };
+}

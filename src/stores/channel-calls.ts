@@ -1,0 +1,174 @@
+/** Channel calls: written before the call, settled after it, at most one open per object. */
+import { channelIdempotencyKey, preAuthWorkflowId } from '../domain/ids';
+import type { CallOperation, CallState, ChannelCall } from '../domain/channel-call';
+import type { Hold } from '../domain/pre-auth';
+import type { Queryable } from './postgres';
+
+interface CallRow {
+  id: string;
+  channel_account_id: string;
+  operation: CallOperation;
+  n: number;
+  amount: number;
+  currency: string;
+  final: boolean;
+  idempotency_key: string;
+  command_id: string;
+  command: { reason?: string };
+  state: CallState;
+  outcome: { decline_code?: string } | null;
+  attempts: number;
+  created_at: Date;
+  last_sent_at: Date;
+  stored_error: boolean;
+  first_absent_at: Date | null;
+}
+
+const COLUMNS = `id, channel_account_id, operation, n, amount, currency, final, idempotency_key, command_id, command, state,
+  outcome, attempts, created_at, last_sent_at, stored_error, first_absent_at`;
+
+function toCall(row: CallRow): ChannelCall {
+  return {
+    id: row.id,
+    channelAccountId: row.channel_account_id,
+    operation: row.operation,
+    n: row.n,
+    amount: row.amount,
+    currency: row.currency,
+    final: row.final,
+    idempotencyKey: row.idempotency_key,
+    commandId: row.command_id,
+    reason: row.command.reason ?? null,
+    state: row.state,
+    declineCode: row.outcome?.decline_code ?? null,
+    attempts: row.attempts,
+    createdAtMs: row.created_at.getTime(),
+    lastSentAtMs: row.last_sent_at.getTime(),
+    storedError: row.stored_error,
+    firstAbsentAtMs: row.first_absent_at?.getTime() ?? null,
+  };
+}
+
+export interface NewCall {
+  merchantId: string;
+  preAuthNo: string;
+  channelAccountId: string;
+  operation: CallOperation;
+  amount: number;
+  currency: string;
+  final: boolean;
+  commandId: string;
+  by?: string | undefined;
+  reason?: string | undefined;
+}
+
+const NEXT_N = `SELECT coalesce(max(n), 0) + 1 AS n FROM channel_calls
+WHERE merchant_id = $1 AND object_kind = 'pre_auth' AND object_no = $2 AND operation = $3`;
+
+const INSERT = `
+INSERT INTO channel_calls (id, merchant_id, object_kind, object_no, channel_account_id, operation, n, amount, currency, final,
+  idempotency_key, command_id, command, attempts, last_sent_at)
+VALUES (gen_random_uuid(), $1, 'pre_auth', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, now())
+ON CONFLICT DO NOTHING RETURNING ${COLUMNS}`;
+
+/**
+ * Inserts the object's next call of this operation, open and about to be sent.
+ * @returns undefined when another call of the object is open (or became so just now): settle that one first
+ */
+export async function insertCall(q: Queryable, call: NewCall): Promise<ChannelCall | undefined> {
+  const isFirst = call.operation === 'create' && call.commandId === 'create';
+  const n = isFirst ? 1 : await nextN(q, call);
+  const workflowId = preAuthWorkflowId(call.merchantId, call.preAuthNo);
+  const result = await q.query<CallRow>(INSERT, [
+    call.merchantId,
+    call.preAuthNo,
+    call.channelAccountId,
+    call.operation,
+    n,
+    call.amount,
+    call.currency,
+    call.final,
+    channelIdempotencyKey(workflowId, call.operation, n),
+    call.commandId,
+    {
+      ...(call.by !== undefined ? { by: call.by } : {}),
+      ...(call.reason !== undefined ? { reason: call.reason } : {}),
+    },
+  ]);
+  const row = result.rows[0];
+  return row === undefined ? undefined : toCall(row);
+}
+
+async function nextN(q: Queryable, call: NewCall): Promise<number> {
+  const result = await q.query<{ n: number }>(NEXT_N, [call.merchantId, call.preAuthNo, call.operation]);
+  return result.rows[0]?.n ?? 1;
+}
+
+const OPEN_OR_OWN = `SELECT ${COLUMNS} FROM channel_calls
+WHERE merchant_id = $1 AND object_kind = 'pre_auth' AND object_no = $2 AND (state = 'open' OR command_id = $3)
+ORDER BY created_at DESC, n DESC`;
+
+/** The open call of the object, if any, and the latest call of this command, if any (they may be the same). */
+export async function findCalls(
+  q: Queryable,
+  object: Pick<Hold, 'merchantId' | 'preAuthNo'>,
+  commandId: string,
+): Promise<{ open: ChannelCall | undefined; own: ChannelCall | undefined }> {
+  const result = await q.query<CallRow>(OPEN_OR_OWN, [object.merchantId, object.preAuthNo, commandId]);
+  const calls = result.rows.map(toCall);
+  return {
+    open: calls.find((call) => call.state === 'open'),
+    own: calls.find((call) => call.commandId === commandId),
+  };
+}
+
+export async function readCall(q: Queryable, callId: string): Promise<ChannelCall | undefined> {
+  const result = await q.query<CallRow>(`SELECT ${COLUMNS} FROM channel_calls WHERE id = $1`, [callId]);
+  return result.rows[0] === undefined ? undefined : toCall(result.rows[0]);
+}
+
+/** Notes that the key is about to be sent again. */
+export async function touchCall(q: Queryable, callId: string): Promise<void> {
+  await q.query('UPDATE channel_calls SET attempts = attempts + 1, last_sent_at = now() WHERE id = $1', [
+    callId,
+  ]);
+}
+
+export async function markStoredError(q: Queryable, callId: string): Promise<void> {
+  await q.query('UPDATE channel_calls SET stored_error = true WHERE id = $1', [callId]);
+}
+
+/** Notes the first read that showed nothing executed. */
+export async function markAbsent(q: Queryable, callId: string): Promise<void> {
+  await q.query('UPDATE channel_calls SET first_absent_at = coalesce(first_absent_at, now()) WHERE id = $1', [
+    callId,
+  ]);
+}
+
+/** @returns false when the call was settled before: then nothing is written */
+export async function settleCall(
+  q: Queryable,
+  callId: string,
+  state: Exclude<CallState, 'open'>,
+  outcome: Readonly<Record<string, unknown>>,
+): Promise<boolean> {
+  const result = await q.query(
+    `UPDATE channel_calls SET state = $2, outcome = $3, settled_at = now() WHERE id = $1 AND state = 'open'`,
+    [callId, state, outcome],
+  );
+  return result.rowCount === 1;
+}
+
+const SUM_OF_COMMAND = `SELECT coalesce(sum(amount), 0) AS amount FROM channel_calls
+WHERE merchant_id = $1 AND object_kind = 'pre_auth' AND object_no = $2 AND command_id = $3 AND operation = 'capture' AND state = 'executed'`;
+
+/** What a capture command took, in minor units: its executed call's amount. */
+export async function capturedByCommand(
+  q: Queryable,
+  merchantId: string,
+  preAuthNo: string,
+  commandId: string,
+): Promise<number> {
+  const result = await q.query<{ amount: string }>(SUM_OF_COMMAND, [merchantId, preAuthNo, commandId]);
+  return Number(result.rows[0]?.amount ?? 0);
+}

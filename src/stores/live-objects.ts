@@ -1,0 +1,43 @@
+/** Queries of the pick-up: live rows whose workflow must be proved to exist, and calls that were left open. */
+import type { Queryable } from './postgres';
+
+export interface LiveHold {
+  merchant_id: string;
+  pre_auth_no: string;
+}
+
+// Never checked or overdue first; then whoever was checked longest ago, so that every live row is looked at in turn.
+const UNCHECKED = `
+SELECT merchant_id, pre_auth_no FROM pre_auths
+WHERE closed_at IS NULL AND created_at < now() - interval '3 seconds'
+  AND (owner_checked_at IS NULL OR owner_checked_at < now() - make_interval(secs => $1))
+ORDER BY owner_checked_at NULLS FIRST LIMIT $2`;
+
+export async function findUncheckedHolds(
+  q: Queryable,
+  olderThanSeconds: number,
+  limit: number,
+): Promise<LiveHold[]> {
+  return (await q.query<LiveHold>(UNCHECKED, [olderThanSeconds, limit])).rows;
+}
+
+export async function markOwnerChecked(q: Queryable, hold: LiveHold): Promise<void> {
+  await q.query('UPDATE pre_auths SET owner_checked_at = now() WHERE merchant_id = $1 AND pre_auth_no = $2', [
+    hold.merchant_id,
+    hold.pre_auth_no,
+  ]);
+}
+
+// A call whose key has not been sent for a while: either its workflow is settling it, and the nudge is harmless, or the
+// task that sent it never ended and nobody else knows of it.
+const FORGOTTEN = `
+SELECT DISTINCT merchant_id, object_no AS pre_auth_no FROM channel_calls
+WHERE state = 'open' AND object_kind = 'pre_auth' AND last_sent_at < now() - make_interval(secs => $1) LIMIT $2`;
+
+export async function findForgottenCalls(
+  q: Queryable,
+  olderThanSeconds: number,
+  limit: number,
+): Promise<LiveHold[]> {
+  return (await q.query<LiveHold>(FORGOTTEN, [olderThanSeconds, limit])).rows;
+}

@@ -1,0 +1,35 @@
+/** Migrations: the numbered files of db/migrations, each applied once, by one process at a time. */
+import { join } from 'node:path';
+import type { Config } from '../config/config';
+
+const MIGRATIONS = join(__dirname, '../../db/migrations');
+const TABLE = 'schema_migrations';
+
+type DatabaseConfig = Pick<Config, 'DB_HOST' | 'DB_PORT' | 'DB_USER' | 'DB_PASSWORD' | 'DB_NAME' | 'DB_SSL'>;
+
+/**
+ * Applies every migration that is missing, all in one transaction. Several processes may call it at once: one works, the
+ * others wait for it (an advisory lock) and find nothing left to do.
+ * @returns the names of the migrations applied, in order; empty when the schema was up to date
+ */
+export async function migrate(config: DatabaseConfig, log: (line: string) => void): Promise<string[]> {
+  // An ES module, and needed only here: loaded when asked for.
+  const { runner } = await import('node-pg-migrate');
+  const applied = await runner({
+    databaseUrl: {
+      host: config.DB_HOST,
+      port: config.DB_PORT,
+      user: config.DB_USER,
+      password: config.DB_PASSWORD,
+      database: config.DB_NAME,
+      ssl: config.DB_SSL,
+    },
+    dir: MIGRATIONS,
+    direction: 'up',
+    migrationsTable: TABLE,
+    advisoryLockMode: 'wait',
+    checkOrder: true,
+    logger: { debug: () => undefined, info: () => undefined, warn: log, error: log },
+  });
+  return applied.map((migration) => migration.name);
+}

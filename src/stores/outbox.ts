@@ -1,0 +1,110 @@
+/**
+ * What happened and who must be told of it: one row in payment_events and one in webhook_notifications per endpoint,
+ * both in the transaction of the change itself.
+ */
+import { createHash } from 'node:crypto';
+import type { WebhookBody, WebhookEvent } from '../domain/webhook/events';
+import type { Queryable } from './postgres';
+
+export interface ObjectEvent {
+  merchantId: string;
+  objectKind: 'payment' | 'pre_auth' | 'refund';
+  objectNo: string;
+  orderNo: string;
+  /** Counts the events of the object, from 1. */
+  sequence: number;
+  type: WebhookEvent;
+  status: string;
+  amount: number;
+  currency: string;
+  at: Date;
+  extra: Readonly<Record<string, string | number | boolean>>;
+  notifyUrl: string | null;
+  /** Retries for endpoints that set none of their own. */
+  defaultMaxRetries: number;
+}
+
+const EVENT_NAMESPACE = Buffer.from('6f1c1d0a5f3a4f0f9a6b2f7d3c1e8b42', 'hex');
+
+/** UUID version 5 of the object and the sequence of its event: the same event always has the same id. */
+export function eventId(
+  event: Pick<ObjectEvent, 'merchantId' | 'objectKind' | 'objectNo' | 'sequence'>,
+): string {
+  const name = `${event.merchantId}/${event.objectKind}/${event.objectNo}/${event.sequence}`;
+  const bytes = createHash('sha1').update(EVENT_NAMESPACE).update(name).digest().subarray(0, 16);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x50;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+// A notify_url belongs to the implicit endpoint of its origin; where it is an explicit endpoint's URL already, that one
+// is told and the implicit one is not.
+const APPEND = `
+WITH event AS (
+  INSERT INTO payment_events (merchant_id, object_kind, object_no, sequence, type, status, data)
+  VALUES ($1, $2, $3, $4, $5, $6, $7)
+  ON CONFLICT (merchant_id, object_kind, object_no, sequence) DO NOTHING
+), explicit AS (
+  SELECT id, url, max_retries FROM webhook_endpoints
+  WHERE merchant_id = $1 AND kind = 'explicit' AND deleted_at IS NULL AND (event_filter = '{}' OR $5 = ANY (event_filter))
+), target AS (
+  SELECT id, url, max_retries FROM explicit
+  UNION ALL
+  SELECT id, $8, max_retries FROM webhook_endpoints
+  WHERE merchant_id = $1 AND kind = 'implicit' AND deleted_at IS NULL AND url = $9
+    AND NOT EXISTS (SELECT 1 FROM explicit WHERE explicit.url = $8)
+)
+INSERT INTO webhook_notifications (id, event_id, endpoint_id, merchant_id, payment_no, event, url, payload, body, max_attempts)
+SELECT gen_random_uuid(), $10, id, $1, $3, $5, url, $11::jsonb, $12, coalesce(max_retries, $13) + 1 FROM target
+ON CONFLICT (event_id, endpoint_id) DO NOTHING`;
+
+/** Appends the event and its notifications; a repeat adds nothing. */
+export async function appendEvent(q: Queryable, event: ObjectEvent): Promise<void> {
+  const body: WebhookBody = {
+    event: event.type,
+    payment_no: event.objectNo,
+    order_no: event.orderNo,
+    amount: event.amount,
+    currency: event.currency,
+    status: event.status,
+    timestamp: Math.floor(event.at.getTime() / 1000),
+    extra: { ...event.extra, sequence: event.sequence },
+  };
+  const bytes = JSON.stringify(body);
+  await q.query(APPEND, [
+    event.merchantId,
+    event.objectKind,
+    event.objectNo,
+    event.sequence,
+    event.type,
+    event.status,
+    event.extra,
+    event.notifyUrl,
+    event.notifyUrl === null ? null : new URL(event.notifyUrl).origin,
+    eventId(event),
+    bytes,
+    bytes,
+    event.defaultMaxRetries,
+  ]);
+}
+
+const NOTE = `
+INSERT INTO payment_events (merchant_id, object_kind, object_no, sequence, type, status, data)
+SELECT $1, $2, $3, -(count(*) + 1), $4, $5, $6 FROM payment_events
+WHERE merchant_id = $1 AND object_kind = $2 AND object_no = $3 AND sequence < 0
+ON CONFLICT DO NOTHING`;
+
+/** Notes for the record what merchants are not told of (an operator's decision, news of a closed object): sequence below zero. */
+export async function appendNote(
+  q: Queryable,
+  note: {
+    merchantId: string;
+    objectKind: ObjectEvent['objectKind'];
+    objectNo: string;
+    type: string;
+    status: string;
+    data: Readonly<Record<string, unknown>>;
+  },
+): Promise<void> {
+  await q.query(NOTE, [note.merchantId, note.objectKind, note.objectNo, note.type, note.status, note.data]);
+}

@@ -1,0 +1,243 @@
+/** Holds. The API inserts a row; from then on only the hold's workflow changes it, through its activities. */
+import type { ChannelName, World } from '../domain/channel';
+import type { Hold, PreAuthStatus } from '../domain/pre-auth';
+import { isClosed } from '../domain/pre-auth';
+import { microsOf, sinceEpoch } from './page';
+import type { Page } from './page';
+import type { Queryable } from './postgres';
+
+export interface PreAuthRow {
+  merchant_id: string;
+  pre_auth_no: string;
+  order_no: string;
+  world: World;
+  channel: ChannelName;
+  channel_account_id: string;
+  channel_pre_auth_no: string | null;
+  currency: string;
+  amount: number;
+  amount_capturable: number;
+  amount_captured: number;
+  status: PreAuthStatus;
+  version: number;
+  event_sequence: number;
+  multiple_captures: boolean;
+  customer_email: string | null;
+  description: string | null;
+  country: string | null;
+  return_url: string | null;
+  notify_url: string | null;
+  metadata: Record<string, string>;
+  customer_step_sealed: string | null;
+  decline_code: string | null;
+  cancel_reason: string | null;
+  body_hash: Buffer;
+  needs_attention: string | null;
+  created_at: Date;
+  updated_at: Date;
+  expires_at: Date;
+  warned_at: Date | null;
+  closed_at: Date | null;
+}
+
+/** The purpose under which client_secret and next action are sealed. */
+export const CUSTOMER_STEP_PURPOSE = 'pre_auths.customer_step';
+
+export type NewPreAuth = Pick<
+  PreAuthRow,
+  | 'merchant_id'
+  | 'pre_auth_no'
+  | 'order_no'
+  | 'world'
+  | 'channel'
+  | 'channel_account_id'
+  | 'currency'
+  | 'amount'
+  | 'multiple_captures'
+  | 'customer_email'
+  | 'description'
+  | 'country'
+  | 'return_url'
+  | 'notify_url'
+  | 'metadata'
+  | 'body_hash'
+> & { expires_in_seconds: number };
+
+const INSERT = `
+INSERT INTO pre_auths (merchant_id, pre_auth_no, order_no, world, channel, channel_account_id, currency, amount,
+  multiple_captures, customer_email, description, country, return_url, notify_url, metadata, body_hash, status, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 'processing', now() + make_interval(secs => $17))
+ON CONFLICT (merchant_id, pre_auth_no) DO NOTHING`;
+
+/** @returns false when the merchant has a hold of this number already */
+export async function insertPreAuth(q: Queryable, row: NewPreAuth): Promise<boolean> {
+  const result = await q.query(INSERT, [
+    row.merchant_id,
+    row.pre_auth_no,
+    row.order_no,
+    row.world,
+    row.channel,
+    row.channel_account_id,
+    row.currency,
+    row.amount,
+    row.multiple_captures,
+    row.customer_email,
+    row.description,
+    row.country,
+    row.return_url,
+    row.notify_url,
+    row.metadata,
+    row.body_hash,
+    row.expires_in_seconds,
+  ]);
+  return result.rowCount === 1;
+}
+
+const SELECT_BY_NO = 'SELECT * FROM pre_auths WHERE merchant_id = $1 AND pre_auth_no = $2';
+
+export async function readPreAuth(
+  q: Queryable,
+  merchantId: string,
+  preAuthNo: string,
+): Promise<PreAuthRow | undefined> {
+  return (await q.query<PreAuthRow>(SELECT_BY_NO, [merchantId, preAuthNo])).rows[0];
+}
+
+/** The row, locked until the transaction ends: for those who are about to change it. */
+export async function lockPreAuth(
+  q: Queryable,
+  merchantId: string,
+  preAuthNo: string,
+): Promise<PreAuthRow | undefined> {
+  return (await q.query<PreAuthRow>(`${SELECT_BY_NO} FOR NO KEY UPDATE`, [merchantId, preAuthNo])).rows[0];
+}
+
+const SELECT_BY_CHANNEL_NO = `
+SELECT * FROM pre_auths WHERE merchant_id = $1 AND channel = $2 AND channel_pre_auth_no = $3
+  AND channel_account_id IN (SELECT id FROM channel_accounts WHERE channel = $2 AND (merchant_id = $1 OR merchant_id IS NULL))`;
+
+export async function findPreAuthByChannelNo(
+  q: Queryable,
+  merchantId: string,
+  channel: ChannelName,
+  channelPreAuthNo: string,
+): Promise<PreAuthRow | undefined> {
+  return (await q.query<PreAuthRow>(SELECT_BY_CHANNEL_NO, [merchantId, channel, channelPreAuthNo])).rows[0];
+}
+
+export interface ListFilter {
+  merchantId: string;
+  status?: PreAuthStatus | undefined;
+  orderNo?: string | undefined;
+  createdFrom?: Date | undefined;
+  createdTo?: Date | undefined;
+}
+
+export type ListedPreAuth = PreAuthRow & { created_at_micros: number };
+
+const LIST = `
+SELECT *, ${microsOf('created_at')} AS created_at_micros FROM pre_auths
+WHERE merchant_id = $1
+  AND ($2::text IS NULL OR status = $2)
+  AND ($3::text IS NULL OR order_no = $3)
+  AND ($4::timestamptz IS NULL OR created_at >= $4)
+  AND ($5::timestamptz IS NULL OR created_at < $5)
+  AND ($6::bigint IS NULL OR (created_at, pre_auth_no) < (${sinceEpoch('$6')}, $7))
+ORDER BY created_at DESC, pre_auth_no DESC LIMIT $8`;
+
+/** Newest first. A cursor names the last row seen, so that inserts never shift a page. */
+export async function listPreAuths(q: Queryable, filter: ListFilter, page: Page): Promise<ListedPreAuth[]> {
+  const result = await q.query<ListedPreAuth>(LIST, [
+    filter.merchantId,
+    filter.status ?? null,
+    filter.orderNo ?? null,
+    filter.createdFrom ?? null,
+    filter.createdTo ?? null,
+    page.after?.micros ?? null,
+    page.after?.id ?? null,
+    page.limit,
+  ]);
+  return result.rows;
+}
+
+const UPDATE = `
+UPDATE pre_auths SET status = $4, channel_pre_auth_no = $5, amount_capturable = $6, amount_captured = $7,
+  expires_at = $8, warned_at = $9, needs_attention = $10, version = version + 1, event_sequence = event_sequence + $11,
+  decline_code = coalesce($12, decline_code), cancel_reason = coalesce($13, cancel_reason),
+  closed_at = CASE WHEN $14 THEN now() END, updated_at = now(), owner_checked_at = now()
+WHERE merchant_id = $1 AND pre_auth_no = $2 AND version = $3`;
+
+/**
+ * Writes the next state of a hold.
+ * @param before the state it was computed from; the write is conditional on its version
+ * @throws Error when the row has moved on: the caller holds its lock, so this is a bug and nothing is committed
+ */
+export async function updateHold(
+  q: Queryable,
+  before: Hold,
+  next: Hold,
+  extra: { events: number; declineCode?: string | undefined; cancelReason?: string | undefined },
+): Promise<void> {
+  const result = await q.query(UPDATE, [
+    before.merchantId,
+    before.preAuthNo,
+    before.version,
+    next.status,
+    next.channelPreAuthNo,
+    next.amountCapturable,
+    next.amountCaptured,
+    new Date(next.expiresAtMs),
+    next.warnedAtMs === null ? null : new Date(next.warnedAtMs),
+    next.needsAttention,
+    extra.events,
+    extra.declineCode ?? null,
+    extra.cancelReason ?? null,
+    isClosed(next.status),
+  ]);
+  if (result.rowCount !== 1)
+    throw new Error(`hold ${before.preAuthNo} is no longer at version ${before.version}`);
+}
+
+/** Keeps what the customer's browser needs. Written before the answer is recorded, so it raises no version. */
+export async function storeCustomerStep(
+  q: Queryable,
+  merchantId: string,
+  preAuthNo: string,
+  sealed: string,
+): Promise<void> {
+  await q.query(
+    'UPDATE pre_auths SET customer_step_sealed = $3 WHERE merchant_id = $1 AND pre_auth_no = $2',
+    [merchantId, preAuthNo, sealed],
+  );
+}
+
+export async function setNeedsAttention(q: Queryable, hold: Hold, reason: string): Promise<void> {
+  await q.query(
+    `UPDATE pre_auths SET needs_attention = $3, updated_at = now()
+     WHERE merchant_id = $1 AND pre_auth_no = $2 AND closed_at IS NULL AND needs_attention IS DISTINCT FROM $3`,
+    [hold.merchantId, hold.preAuthNo, reason],
+  );
+}
+
+export function toHold(row: PreAuthRow): Hold {
+  return {
+    merchantId: row.merchant_id,
+    preAuthNo: row.pre_auth_no,
+    orderNo: row.order_no,
+    world: row.world,
+    channel: row.channel,
+    channelAccountId: row.channel_account_id,
+    channelPreAuthNo: row.channel_pre_auth_no,
+    currency: row.currency,
+    amount: row.amount,
+    amountCapturable: row.amount_capturable,
+    amountCaptured: row.amount_captured,
+    status: row.status,
+    version: row.version,
+    createdAtMs: row.created_at.getTime(),
+    expiresAtMs: row.expires_at.getTime(),
+    warnedAtMs: row.warned_at?.getTime() ?? null,
+    needsAttention: row.needs_attention,
+    multipleCaptures: row.multiple_captures,
+  };
+}

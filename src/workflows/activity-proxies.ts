@@ -1,0 +1,49 @@
+/** The named time-out and retry profiles under which workflows call activities. */
+import { ActivityFailure, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import type { Activities } from '../activities';
+
+// One try, short: the whole step stays within one workflow task. What fails is repeated as a normal activity.
+const localChannel = proxyLocalActivities<Activities>({
+  startToCloseTimeout: '5s',
+  retry: { maximumAttempts: 1 },
+});
+const localRecord = proxyLocalActivities<Activities>({
+  startToCloseTimeout: '2s',
+  retry: { maximumAttempts: 1 },
+});
+const durable = proxyActivities<Activities>({
+  startToCloseTimeout: '60s',
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
+});
+
+/**
+ * A first quick attempt as a local activity; when that fails or times out, the same step as a normal activity, retried
+ * without end. Safe because every step can run twice: keys and rows decide what happens, not the number of runs.
+ */
+function localThenDurable<A extends unknown[], R>(
+  local: (...args: A) => Promise<R>,
+  normal: (...args: A) => Promise<R>,
+): (...args: A) => Promise<R> {
+  return async (...args) => {
+    try {
+      return await local(...args);
+    } catch (error) {
+      if (error instanceof ActivityFailure) return normal(...args);
+      throw error;
+    }
+  };
+}
+
+export const executeCommand = localThenDurable(localChannel.executeCommand, durable.executeCommand);
+export const readHold = localThenDurable(localChannel.readHold, durable.readHold);
+export const recordAnswer = localThenDurable(localRecord.recordAnswer, durable.recordAnswer);
+export const warnExpiring = localThenDurable(localRecord.warnExpiring, durable.warnExpiring);
+/** May take long: asks the channel with its slow time-out, so never a local activity. */
+export const settleCall = durable.settleCall;
+export const settleByOperator = localThenDurable(localRecord.settleByOperator, durable.settleByOperator);
+
+export const { pickUp } = proxyActivities<Activities>({
+  startToCloseTimeout: '10m',
+  heartbeatTimeout: '45s',
+  retry: { maximumAttempts: 3 },
+});

@@ -1,0 +1,3 @@
+/** The one file that exports all workflows: what the worker bundles. */
+export { pickup } from './pickup';
+export { preAuth } from './pre-auth';

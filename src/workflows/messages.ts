@@ -1,0 +1,38 @@
+/** What can be said to a hold's workflow, by the API and by operators in the Temporal Web UI. */
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { CancelCommand, CaptureCommand, CommandResult } from '../domain/commands';
+import type { Hold } from '../domain/pre-auth';
+
+/** Names a hold: all that its workflow is started with. */
+export interface PreAuthArgs {
+  readonly merchantId: string;
+  readonly preAuthNo: string;
+}
+
+export const PRE_AUTH_WORKFLOW = 'preAuth';
+export const PICKUP_WORKFLOW = 'pickup';
+
+/** Answers when the channel has answered the create; changes nothing. */
+export const createdUpdate = defineUpdate<null>('created');
+/** Refusals come as ApplicationFailure whose type is the error code and whose first detail is `details`. */
+export const captureUpdate = defineUpdate<CommandResult, [CaptureCommand]>('capture');
+export const cancelUpdate = defineUpdate<CommandResult, [CancelCommand]>('cancel');
+
+/** `{amount?, final?, by?, reason?, command_id?}` or nothing: everything that is left. */
+export const captureSignal = defineSignal<[unknown?]>('capture');
+/** `{by?, reason?, command_id?}` or nothing. */
+export const cancelSignal = defineSignal<[unknown?]>('cancel');
+/** Read the object at the channel again. */
+export const resyncSignal = defineSignal<[unknown?]>('resync');
+/** `{by, reason, outcome: "executed" | "not_executed"}`: an operator's word on an outcome the channel will not tell. */
+export const settleSignal = defineSignal<[unknown?]>('settle');
+
+export interface PreAuthState {
+  readonly hold: Hold | null;
+  /** The command under way, if any. */
+  readonly running: string | null;
+  /** The last command that was refused, to an operator or by the channel. */
+  readonly lastRefusal: string | null;
+}
+
+export const stateQuery = defineQuery<PreAuthState>('state');

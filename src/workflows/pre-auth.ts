@@ -1,0 +1,185 @@
+/**
+ * The life of one hold. Driven by its start arguments and its row: whatever was lost with a crash (an update, a whole
+ * run) is found again in PostgreSQL, so every run begins by resuming.
+ */
+import {
+  CancellationScope,
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { Step } from '../activities/channel';
+import { CREATE_COMMAND_ID, EXPIRY_COMMAND_ID } from '../domain/channel-call';
+import type { CallReport } from '../domain/channel-call';
+import type { CommandResult } from '../domain/commands';
+import { releaseRetryDelayMs, warnAtMs, warningDue } from '../domain/expiry';
+import { isClosed, isHeld } from '../domain/pre-auth';
+import type { Hold, PreAuthStatus } from '../domain/pre-auth';
+import * as activities from './activity-proxies';
+import type { PreAuthArgs } from './messages';
+import { HoldDesk } from './pre-auth-desk';
+
+const REREAD_AFTER_MS = 10_000;
+
+export async function preAuth(ref: PreAuthArgs): Promise<PreAuthStatus> {
+  const desk = new HoldDesk();
+  // Rejects when somebody asks for cancellation; the hold itself lives on until the channel has released it.
+  CancellationScope.current().cancelRequested.catch(() => desk.requestCancel());
+  return CancellationScope.nonCancellable(async () => {
+    desk.finish(
+      CREATE_COMMAND_ID,
+      await carryOut(ref, desk, { kind: 'create', commandId: CREATE_COMMAND_ID }),
+    );
+    const status = await keep(ref, desk);
+    await condition(allHandlersFinished);
+    return status;
+  });
+}
+
+/** Keeps the hold until it is closed: commands as they come, news from the channel, the warning, the expiry. */
+async function keep(ref: PreAuthArgs, desk: HoldDesk): Promise<PreAuthStatus> {
+  let refusedReleases = 0;
+  let releaseAtMs = 0;
+  let rereadAtMs = Infinity;
+  for (;;) {
+    const hold = known(desk);
+    if (isClosed(hold.status)) return hold.status;
+    if (workflowInfo().continueAsNewSuggested && !desk.hasWork && allHandlersFinished())
+      await continueAsNew(ref);
+
+    const command = desk.take();
+    if (command !== null) {
+      desk.finish(command.commandId, await carryOut(ref, desk, command));
+    } else if (desk.resyncAsked || Date.now() >= rereadAtMs) {
+      desk.resyncAsked = false;
+      rereadAtMs = (await reread(ref, desk)) ? Infinity : Date.now() + REREAD_AFTER_MS;
+    } else if (Date.now() >= Math.max(hold.expiresAtMs, releaseAtMs)) {
+      const result = await expire(ref, desk);
+      if (result.kind === 'refused') releaseAtMs = Date.now() + releaseRetryDelayMs(++refusedReleases);
+    } else if (warningDue(hold, Date.now())) {
+      desk.update(await activities.warnExpiring(ref, Date.now()));
+    } else {
+      const wake = nextWake(hold, releaseAtMs, rereadAtMs);
+      await condition(() => desk.hasWork, Math.max(wake.atMs - Date.now(), 1), { summary: wake.summary });
+    }
+  }
+}
+
+function known(desk: HoldDesk): Hold {
+  if (desk.hold === null) throw new Error('the hold is looked at before it was loaded');
+  return desk.hold;
+}
+
+function nextWake(hold: Hold, releaseAtMs: number, rereadAtMs: number): { atMs: number; summary: string } {
+  const releaseMs = Math.max(hold.expiresAtMs, releaseAtMs);
+  const wakes = [
+    { atMs: releaseMs, summary: `release the hold at ${new Date(releaseMs).toISOString()}` },
+    { atMs: rereadAtMs, summary: 'read the hold again' },
+  ];
+  if (isHeld(hold.status) && hold.warnedAtMs === null && Date.now() < warnAtMs(hold)) {
+    wakes.push({
+      atMs: warnAtMs(hold),
+      summary: `warn that the hold ends at ${new Date(hold.expiresAtMs).toISOString()}`,
+    });
+  }
+  return wakes.reduce((first, wake) => (wake.atMs < first.atMs ? wake : first));
+}
+
+async function expire(ref: PreAuthArgs, desk: HoldDesk): Promise<CommandResult> {
+  const command = { kind: 'expiry', commandId: EXPIRY_COMMAND_ID } as const;
+  desk.running = command;
+  const result = await carryOut(ref, desk, command);
+  desk.finish(command.commandId, result);
+  return result;
+}
+
+/** One command from its judgement to its recorded end. Another command's open call is settled first, then it is judged again. */
+async function carryOut(ref: PreAuthArgs, desk: HoldDesk, step: Step): Promise<CommandResult> {
+  let reread = false;
+  for (;;) {
+    const { hold, report } = await activities.executeCommand(ref, step);
+    desk.update(hold);
+    switch (report.kind) {
+      case 'settled':
+        return report.result;
+      case 'other_open':
+        await settle(ref, desk, {
+          kind: 'unsettled',
+          callId: report.callId,
+          retryAfterMs: 0,
+          reason: 'left open',
+        });
+        break;
+      case 'refused':
+        // The customer may have confirmed a moment ago: ask the channel once before saying no.
+        if (report.refusal.code !== 'PRE_AUTH_NOT_CAPTURABLE' || reread)
+          return { kind: 'refused', refusal: report.refusal };
+        reread = true;
+        await rereadHold(ref, desk);
+        break;
+      case 'answered':
+      case 'unsettled':
+        return settle(ref, desk, report);
+    }
+  }
+}
+
+/** Follows one call until its outcome is known and recorded. The slot stays taken, and expiry waits. */
+async function settle(ref: PreAuthArgs, desk: HoldDesk, first: CallReport): Promise<CommandResult> {
+  let report = first;
+  while (report.kind === 'unsettled') {
+    const decided = await waitForTurn(desk, report);
+    if (decided !== null) {
+      const { hold, result } = await activities.settleByOperator(ref, report.callId, decided);
+      desk.update(hold);
+      return result;
+    }
+    const outcome = await activities.settleCall(ref, report.callId);
+    desk.update(outcome.hold);
+    report = outcome.report;
+  }
+  if (report.kind === 'settled') return report.result;
+  if (report.kind !== 'answered') throw new Error(`a call that is being settled cannot be ${report.kind}`);
+  const { hold, result } = await activities.recordAnswer(ref, report.callId, report.answer, report.reading);
+  desk.update(hold);
+  return result;
+}
+
+async function waitForTurn(desk: HoldDesk, report: Extract<CallReport, { kind: 'unsettled' }>) {
+  desk.decisionWanted = desk.hold?.needsAttention !== null;
+  if (report.retryAfterMs > 0) {
+    const woken = () => desk.decision !== null || desk.resyncAsked;
+    await condition(woken, report.retryAfterMs, {
+      summary: `ask the channel again: ${report.reason}`.slice(0, 190),
+    });
+  }
+  // News from the channel is a good moment to ask; it is answered by asking.
+  desk.resyncAsked = false;
+  desk.decisionWanted = false;
+  const decision = desk.decision;
+  desk.decision = null;
+  return decision;
+}
+
+/** @returns false when the channel could not be asked */
+async function reread(ref: PreAuthArgs, desk: HoldDesk): Promise<boolean> {
+  const read = await activities.readHold(ref);
+  desk.update(read.hold);
+  if (read.openCallId !== undefined) {
+    const running = { kind: 'settling', commandId: read.openCallId };
+    desk.running = running;
+    const left = {
+      kind: 'unsettled',
+      callId: read.openCallId,
+      retryAfterMs: 0,
+      reason: 'left open',
+    } as const;
+    desk.finish(running.commandId, await settle(ref, desk, left));
+  }
+  return read.answered;
+}
+
+async function rereadHold(ref: PreAuthArgs, desk: HoldDesk): Promise<void> {
+  desk.update((await activities.readHold(ref)).hold);
+}
