@@ -72,18 +72,26 @@ export interface MatchedHold {
   merchant_id: string;
   pre_auth_no: string;
   closed: boolean;
+  /** A call of ours is on its way to the channel: its own answer tells what this event tells. */
+  busy: boolean;
 }
 
 // By the channel's id; or, before the create's answer is recorded, by the identity we sent with it. Only within the
 // account that signed the event: an event can never speak of another account's object.
 const MATCH = `
-SELECT merchant_id, pre_auth_no, closed_at IS NOT NULL AS closed FROM pre_auths
-WHERE channel_account_id = $1 AND channel_pre_auth_no = $2
-UNION ALL
-SELECT merchant_id, pre_auth_no, closed_at IS NOT NULL AS closed FROM pre_auths
-WHERE channel_account_id = $1 AND channel_pre_auth_no IS NULL AND 'pre-auth/' || merchant_id || '/' || pre_auth_no = $3
-  AND merchant_id = $4 AND pre_auth_no = $5
-LIMIT 1`;
+WITH hold AS (
+  SELECT merchant_id, pre_auth_no, closed_at FROM pre_auths
+  WHERE channel_account_id = $1 AND channel_pre_auth_no = $2
+  UNION ALL
+  SELECT merchant_id, pre_auth_no, closed_at FROM pre_auths
+  WHERE channel_account_id = $1 AND channel_pre_auth_no IS NULL AND merchant_id = $3 AND pre_auth_no = $4
+  LIMIT 1
+)
+SELECT merchant_id, pre_auth_no, closed_at IS NOT NULL AS closed, EXISTS (
+  SELECT 1 FROM channel_calls c
+  WHERE c.merchant_id = hold.merchant_id AND c.object_kind = 'pre_auth' AND c.object_no = hold.pre_auth_no
+    AND c.state = 'open' AND c.last_sent_at > now() - interval '5 seconds'
+) AS busy FROM hold`;
 
 const NO_MERCHANT = '00000000-0000-0000-0000-000000000000';
 const HOLDFAST_ID = /^pre-auth\/([0-9a-f-]{36})\/([A-Za-z0-9._-]{1,64})$/;
@@ -96,7 +104,6 @@ export async function matchHold(
   const result = await q.query<MatchedHold>(MATCH, [
     event.accountId,
     event.objectId,
-    event.holdfastId,
     parts?.[1] ?? NO_MERCHANT,
     parts?.[2] ?? '',
   ]);

@@ -42,20 +42,20 @@ export function eventId(
 const APPEND = `
 WITH event AS (
   INSERT INTO payment_events (merchant_id, object_kind, object_no, sequence, type, status, data)
-  VALUES ($1, $2, $3, $4, $5, $6, $7)
+  VALUES ($1::uuid, $2, $3::text, $4, $5::text, $6::text, $7::jsonb)
   ON CONFLICT (merchant_id, object_kind, object_no, sequence) DO NOTHING
 ), explicit AS (
   SELECT id, url, max_retries FROM webhook_endpoints
-  WHERE merchant_id = $1 AND kind = 'explicit' AND deleted_at IS NULL AND (event_filter = '{}' OR $5 = ANY (event_filter))
+  WHERE merchant_id = $1::uuid AND kind = 'explicit' AND deleted_at IS NULL AND (event_filter = '{}' OR $5::text = ANY (event_filter))
 ), target AS (
   SELECT id, url, max_retries FROM explicit
   UNION ALL
-  SELECT id, $8, max_retries FROM webhook_endpoints
-  WHERE merchant_id = $1 AND kind = 'implicit' AND deleted_at IS NULL AND url = $9
-    AND NOT EXISTS (SELECT 1 FROM explicit WHERE explicit.url = $8)
+  SELECT id, $8::text, max_retries FROM webhook_endpoints
+  WHERE merchant_id = $1::uuid AND kind = 'implicit' AND deleted_at IS NULL AND url = $9::text
+    AND NOT EXISTS (SELECT 1 FROM explicit WHERE explicit.url = $8::text)
 )
 INSERT INTO webhook_notifications (id, event_id, endpoint_id, merchant_id, payment_no, event, url, payload, body, max_attempts)
-SELECT gen_random_uuid(), $10, id, $1, $3, $5, url, $11::jsonb, $12, coalesce(max_retries, $13) + 1 FROM target
+SELECT gen_random_uuid(), $10::uuid, id, $1::uuid, $3::text, $5::text, url, $11::jsonb, $12::text, coalesce(max_retries, $13::int) + 1 FROM target
 ON CONFLICT (event_id, endpoint_id) DO NOTHING`;
 
 /** Appends the event and its notifications; a repeat adds nothing. */
@@ -90,8 +90,8 @@ export async function appendEvent(q: Queryable, event: ObjectEvent): Promise<voi
 
 const NOTE = `
 INSERT INTO payment_events (merchant_id, object_kind, object_no, sequence, type, status, data)
-SELECT $1, $2, $3, -(count(*) + 1), $4, $5, $6 FROM payment_events
-WHERE merchant_id = $1 AND object_kind = $2 AND object_no = $3 AND sequence < 0
+SELECT $1::uuid, $2::text, $3::text, -(count(*) + 1), $4::text, $5::text, $6::jsonb FROM payment_events
+WHERE merchant_id = $1::uuid AND object_kind = $2::text AND object_no = $3::text AND sequence < 0
 ON CONFLICT DO NOTHING`;
 
 /** Notes for the record what merchants are not told of (an operator's decision, news of a closed object): sequence below zero. */

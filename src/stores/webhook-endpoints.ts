@@ -7,9 +7,9 @@ export const MAX_IMPLICIT_ENDPOINTS = 100;
 
 const ENSURE = `
 INSERT INTO webhook_endpoints (id, merchant_id, kind, url)
-SELECT $1, $2, 'implicit', $3
-WHERE (SELECT count(*) FROM webhook_endpoints WHERE merchant_id = $2 AND kind = 'implicit' AND deleted_at IS NULL) < $4
-   OR EXISTS (SELECT 1 FROM webhook_endpoints WHERE merchant_id = $2 AND kind = 'implicit' AND url = $3 AND deleted_at IS NULL)
+SELECT $1::uuid, $2::uuid, 'implicit', $3::text
+WHERE (SELECT count(*) FROM webhook_endpoints WHERE merchant_id = $2::uuid AND kind = 'implicit' AND deleted_at IS NULL) < $4
+   OR EXISTS (SELECT 1 FROM webhook_endpoints WHERE merchant_id = $2::uuid AND kind = 'implicit' AND url = $3::text AND deleted_at IS NULL)
 ON CONFLICT (merchant_id, url) WHERE kind = 'implicit' AND deleted_at IS NULL DO NOTHING`;
 
 const EXISTS = `

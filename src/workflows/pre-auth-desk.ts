@@ -134,7 +134,9 @@ export class HoldDesk {
     if (this.isKnown(command.commandId)) return undefined;
     const status = this.hold?.status ?? 'processing';
     if (isClosed(status)) return closedRefusal(status);
-    const busyWith = this.running?.kind ?? this.asked?.kind ?? this.queue[0]?.kind;
+    // Before the row was loaded there is nothing to judge by: the command waits for the slot, and is judged then.
+    const running = this.hold === null ? undefined : this.running?.kind;
+    const busyWith = running ?? this.asked?.kind ?? this.queue[0]?.kind;
     if (busyWith !== undefined) return busyRefusal(status, busyWith);
     if (command.kind !== 'capture' || this.hold === null || !isHeld(this.hold.status)) return undefined;
     const judged = judgeCapture(this.hold, command);

@@ -13,6 +13,8 @@ import type { RouteAnswer } from '../route';
 import type { PreAuthDeps } from './deps';
 import { showCancel, showCapture, showPreAuth } from './view';
 
+type CommandOutcome = Exclude<AskOutcome, { kind: 'closed' }>;
+
 export interface CaptureFields {
   readonly amount?: number | undefined;
   readonly currency?: string | undefined;
@@ -70,7 +72,7 @@ async function carryOut(
   row: PreAuthRow,
   command: CaptureCommand | CancelCommand,
   own: Ownership,
-): Promise<AskOutcome> {
+): Promise<CommandOutcome> {
   await own.insert();
   const earlier = await settledEarlier(deps, row, command.commandId, own.takenOver);
   const outcome = earlier ?? (isClosed(row.status) ? closed(row) : await ask(deps, row, command));
@@ -89,7 +91,7 @@ async function settledEarlier(
   row: PreAuthRow,
   commandId: string,
   possible: boolean,
-): Promise<AskOutcome | undefined> {
+): Promise<CommandOutcome | undefined> {
   if (!possible) return undefined;
   const ref = { merchantId: row.merchant_id, preAuthNo: row.pre_auth_no };
   const { own } = await findCalls(deps.db, ref, commandId);
@@ -98,7 +100,7 @@ async function settledEarlier(
   return { kind: 'result', result };
 }
 
-function closed(row: PreAuthRow): AskOutcome {
+function closed(row: PreAuthRow): CommandOutcome {
   return { kind: 'result', result: { kind: 'refused', refusal: closedRefusal(row.status) } };
 }
 
@@ -106,10 +108,12 @@ async function ask(
   deps: PreAuthDeps,
   row: PreAuthRow,
   command: CaptureCommand | CancelCommand,
-): Promise<AskOutcome> {
+): Promise<CommandOutcome> {
   const ref = { merchantId: row.merchant_id, preAuthNo: row.pre_auth_no };
   try {
-    return await deps.gateway.ask(ref, command, deps.waitTimeoutMs);
+    const isLive = async () => !isClosed((await mustRead(deps, row)).status);
+    const outcome = await deps.gateway.ask({ ref, command, timeoutMs: deps.waitTimeoutMs, isLive });
+    return outcome.kind === 'closed' ? closed(await mustRead(deps, row)) : outcome;
   } catch (error) {
     deps.log.error(
       { err: error, preAuthNo: row.pre_auth_no },

@@ -79,7 +79,9 @@ async function tell(
 ): Promise<void> {
   try {
     const match = await matchHold(deps.db, { accountId, objectId, holdfastId });
-    if (match === undefined || match.closed) return;
+    // While a call of ours is under way its answer says the same, and news that reaches a workflow in the moment it
+    // closes would throw its task away. The pick-up comes back to these.
+    if (match === undefined || match.closed || match.busy) return;
     await deps.gateway.resyncPreAuth(match.merchant_id, match.pre_auth_no);
     await markProcessed(deps.db, id);
   } catch (error) {

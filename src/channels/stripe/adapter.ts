@@ -151,7 +151,7 @@ async function find(client: StripeClient, call: CallIdentity, sinceUnixSeconds: 
     const matching: Stripe.PaymentIntent[] = [];
     let listed = 0;
     const pages = client.stripe.paymentIntents.list({
-      created: { gte: Math.floor(sinceUnixSeconds) - CLOCK_MARGIN_SECONDS },
+      created: { gte: Math.max(Math.floor(sinceUnixSeconds) - CLOCK_MARGIN_SECONDS, 0) },
       limit: PAGE_SIZE,
       expand: ['data.latest_charge'],
     });
