@@ -5,7 +5,7 @@ import { causeOf, EXPIRY_COMMAND_ID, resultOf, settledBy } from '../domain/chann
 import type { CallState, ChannelCall } from '../domain/channel-call';
 import type { CommandResult } from '../domain/commands';
 import { warningDue } from '../domain/expiry';
-import { applyCreateDecline, applySnapshot, isClosed } from '../domain/pre-auth';
+import { applyCreateDecline, applyDecline, applySnapshot, isClosed } from '../domain/pre-auth';
 import type { Hold, Transition } from '../domain/pre-auth';
 import { readCall, settleCall } from '../stores/channel-calls';
 import { dropOrderClaim, markOrderPaid } from '../stores/order-claims';
@@ -153,46 +153,24 @@ async function applyAnswer(
   if (call.operation === 'create') {
     return saveTransition(deps, tx, row, applyCreateDecline(hold, answer.code), { declineCode: answer.code });
   }
-  const afterReading = reading === undefined ? null : applySnapshot(hold, reading, 'channel');
-  const current = await saveTransition(deps, tx, row, afterReading);
-  if (isClosed(current.status)) return current;
-  const next: Hold = { ...current, version: current.version + 1 };
-  const refreshed = { ...row, version: current.version };
-  if (call.operation === 'capture') {
-    const extra = { decline_code: answer.code, amount_this_capture: call.amount };
-    return saveTransition(
-      deps,
-      tx,
-      { ...refreshed, ...columnsOf(current) },
-      { next, events: [{ type: 'pre_auth.capture_failed', extra }] },
-    );
-  }
-  const needsAttention = `the channel refuses to release the hold: ${answer.code}`;
+  // "Wrong state" comes with a reading of the object: whatever happened there is taken over first.
+  if (reading !== undefined) await saveTransition(deps, tx, row, applySnapshot(hold, reading, 'channel'));
+  const current = await mustLock(tx, hold);
   return saveTransition(
     deps,
     tx,
-    { ...refreshed, ...columnsOf(current) },
-    { next: { ...next, needsAttention }, events: [] },
+    current,
+    applyDecline(toHold(current), call.operation, answer.code, call.amount),
   );
-}
-
-/** The columns of a row that a transition may have changed, so that a second one in the same transaction starts from them. */
-function columnsOf(hold: Hold): Partial<PreAuthRow> {
-  return {
-    status: hold.status,
-    channel_pre_auth_no: hold.channelPreAuthNo,
-    amount_capturable: hold.amountCapturable,
-    amount_captured: hold.amountCaptured,
-    expires_at: new Date(hold.expiresAtMs),
-    needs_attention: hold.needsAttention,
-  };
 }
 
 /** What an operator's word makes of the hold, told as if the channel had said it. */
 function decidedTransition(hold: Hold, call: ChannelCall, outcome: CallState): Transition | null {
   if (call.operation === 'create')
     return outcome === 'executed' ? null : applyCreateDecline(hold, 'not_executed');
-  if (outcome !== 'executed' || hold.channelPreAuthNo === null) return null;
+  if (hold.channelPreAuthNo === null) return null;
+  if (outcome !== 'executed')
+    return { next: { ...hold, needsAttention: null, version: hold.version + 1 }, events: [] };
   const captured = call.operation === 'capture';
   const amountCaptured = hold.amountCaptured + (captured ? call.amount : 0);
   const stillHeld = captured && !call.final;

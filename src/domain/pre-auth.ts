@@ -188,3 +188,22 @@ export function applyCreateDecline(hold: Hold, declineCode: string): Transition 
     events: [{ type: 'pre_auth.failed', extra: { decline_code: declineCode } }],
   };
 }
+
+/** A capture or a release was definitely refused: the hold stays as it is, and somebody is told. Null once it is closed. */
+export function applyDecline(
+  hold: Hold,
+  operation: 'capture' | 'cancel',
+  declineCode: string,
+  amount: number,
+): Transition | null {
+  if (isClosed(hold.status)) return null;
+  const next = { ...hold, version: hold.version + 1 };
+  if (operation === 'capture') {
+    const extra = { decline_code: declineCode, amount_this_capture: amount };
+    return { next, events: [{ type: 'pre_auth.capture_failed', extra }] };
+  }
+  return {
+    next: { ...next, needsAttention: `the channel refuses to release the hold: ${declineCode}` },
+    events: [],
+  };
+}

@@ -175,6 +175,9 @@ export class HoldDesk {
       );
     }
     if (!this.decisionWanted) return this.noteRefusal('settle: no outcome waits for a decision');
+    if (outcome === 'executed' && this.hold?.channelPreAuthNo === null) {
+      return this.noteRefusal('settle: a create without an object can only be settled as "not_executed"');
+    }
     this.decision = { by, reason, outcome };
   }
 

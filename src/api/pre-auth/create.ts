@@ -39,12 +39,12 @@ export async function createPreAuth(
 ): Promise<RouteAnswer> {
   if (caller.status === 'suspended')
     throw fail('FORBIDDEN', undefined, 'This merchant is suspended: nothing new is taken.');
-  const decision = decideChannel(body.channel);
-  const account = await eligibleAccount(deps, caller, body, decision);
-  const notifyOrigin = checkedNotifyOrigin(deps, body.notify_url);
   const number = body.pre_auth_no ?? generateNumber('PA', new Date(), randomBytes(8));
   return idem.run(number, async (own) => {
     const preAuthNo = own.number ?? number;
+    const decision = decideChannel(body.channel);
+    const account = await eligibleAccount(deps, caller, body, decision);
+    const notifyOrigin = checkedNotifyOrigin(deps, body.notify_url);
     const order = { caller, body, preAuthNo, decision, account, notifyOrigin };
     const isNew = await withTransaction(deps.db, (tx) => insertAll(tx, own, order));
     // Whoever takes over a dead owner's request answers as that owner would have.

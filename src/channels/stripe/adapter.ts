@@ -8,6 +8,7 @@ import type {
   ChannelAccount,
   ChannelAdapter,
   CreatePreAuthRequest,
+  CustomerStep,
   Decline,
   Exchange,
   HoldAnswer,
@@ -83,12 +84,11 @@ async function create(
     ...(request.description === undefined ? {} : { description: request.description }),
     expand: EXPAND_CHARGE,
   };
-  const intent = await attempt(client, exchange, () =>
-    client.stripe.paymentIntents.create(params, { idempotencyKey: call.idempotencyKey }),
-  );
-  return isDecline(intent)
-    ? { answer: intent, customer: {} }
-    : { answer: toAnswer(intent), customer: toCustomerStep(intent) };
+  const created = await attempt(client, exchange, async () => {
+    const intent = await client.stripe.paymentIntents.create(params, { idempotencyKey: call.idempotencyKey });
+    return { answer: toAnswer(intent), customer: toCustomerStep(intent) };
+  });
+  return isDecline(created) ? { answer: created, customer: {} } : created;
 }
 
 async function capture(
@@ -107,12 +107,10 @@ async function capture(
     metadata: { holdfast_capture: call.holdfastCall },
     expand: EXPAND_CHARGE,
   };
-  const intent = await attempt(client, exchange, () =>
-    client.stripe.paymentIntents.capture(request.channelPreAuthNo, params, {
-      idempotencyKey: call.idempotencyKey,
-    }),
+  const key = { idempotencyKey: call.idempotencyKey };
+  return attempt(client, exchange, async () =>
+    toAnswer(await client.stripe.paymentIntents.capture(request.channelPreAuthNo, params, key)),
   );
-  return isDecline(intent) ? intent : toAnswer(intent);
 }
 
 async function cancel(
@@ -125,12 +123,10 @@ async function cancel(
     cancellation_reason: OUR_CANCELLATION_REASON,
     expand: EXPAND_CHARGE,
   };
-  const intent = await attempt(client, exchange, () =>
-    client.stripe.paymentIntents.cancel(request.channelPreAuthNo, params, {
-      idempotencyKey: call.idempotencyKey,
-    }),
+  const key = { idempotencyKey: call.idempotencyKey };
+  return attempt(client, exchange, async () =>
+    toAnswer(await client.stripe.paymentIntents.cancel(request.channelPreAuthNo, params, key)),
   );
-  return isDecline(intent) ? intent : toAnswer(intent);
 }
 
 async function query(
@@ -138,17 +134,17 @@ async function query(
   id: string,
   exchange: Exchange,
 ): Promise<HoldSnapshot | undefined> {
-  const intent = await attempt(client, exchange, () =>
-    client.stripe.paymentIntents.retrieve(id, { expand: EXPAND_CHARGE }),
+  const read = await attempt(client, exchange, async () =>
+    toSnapshot(await client.stripe.paymentIntents.retrieve(id, { expand: EXPAND_CHARGE })),
   );
-  if (!isDecline(intent)) return toSnapshot(intent);
-  if (intent.code === 'object_not_found') return undefined;
-  throw readRefused(intent);
+  if (!isDecline(read)) return read;
+  if (read.code === 'object_not_found') return undefined;
+  throw readRefused(read);
 }
 
 async function find(client: StripeClient, call: CallIdentity, sinceUnixSeconds: number, exchange: Exchange) {
   const found = await attempt(client, exchange, async () => {
-    const matching: Stripe.PaymentIntent[] = [];
+    const matching: { snapshot: HoldSnapshot; customer: CustomerStep }[] = [];
     let listed = 0;
     const pages = client.stripe.paymentIntents.list({
       created: { gte: Math.max(Math.floor(sinceUnixSeconds) - CLOCK_MARGIN_SECONDS, 0) },
@@ -159,15 +155,20 @@ async function find(client: StripeClient, call: CallIdentity, sinceUnixSeconds: 
       // An incomplete list must not look like an empty one: that would be taken for a proof.
       if (++listed > MAX_LISTED) throw new ChannelFault('maybe_executed', 'list_too_long');
       const { holdfast_id: id, holdfast_call: name } = intent.metadata;
-      if (id === call.holdfastId && name === call.holdfastCall) matching.push(intent);
+      if (id === call.holdfastId && name === call.holdfastCall) {
+        matching.push({ snapshot: toSnapshot(intent), customer: toCustomerStep(intent) });
+      }
     }
     return matching;
   });
   if (isDecline(found)) throw readRefused(found);
-  return found.map((intent) => ({ snapshot: toSnapshot(intent), customer: toCustomerStep(intent) }));
+  return found;
 }
 
-/** Runs one exchange: what Stripe refuses comes back as a decline, everything else is thrown as a ChannelFault. */
+/**
+ * Runs one exchange, its mapping included: what Stripe refuses comes back as a decline, everything else (also a 200
+ * whose body is no PaymentIntent) is thrown as a ChannelFault.
+ */
 async function attempt<T extends object>(
   client: StripeClient,
   exchange: Exchange,

@@ -22,7 +22,7 @@ export const STATUS_TABLE: Readonly<Record<string, ChannelHoldStatus>> = {
 };
 
 export function mapStatus(status: string): ChannelHoldStatus {
-  return STATUS_TABLE[status] ?? 'unknown';
+  return (Object.hasOwn(STATUS_TABLE, status) ? STATUS_TABLE[status] : undefined) ?? 'unknown';
 }
 
 /** The reason we send with every cancel. The dashboard can send it too; the domain then judges by its own cause. */
