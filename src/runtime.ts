@@ -3,6 +3,7 @@ import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { NativeConnection } from '@temporalio/worker';
 import { createActivities } from './activities';
+import { createAccountDirectory } from './activities/accounts';
 import type { Activities } from './activities';
 import { capabilitiesOf, createChannelRegistry } from './channels/registry';
 import type { ChannelRegistry } from './channels/registry';
@@ -66,7 +67,7 @@ export function createWorkerActivities(
     db,
     box,
     log,
-    adapterFor: (account) => channels.adapterFor(account),
+    adapterOf: createAccountDirectory(db, box, (account) => channels.adapterFor(account)),
     idempotencyHorizonMs: (channel) => capabilitiesOf(channel).idempotencyHorizonSeconds * 1000,
     workflows: createGateway(foundation, new Client({ connection, namespace })),
     exchangeTimeoutMs: config.CHANNEL_TIMEOUT * 1000,

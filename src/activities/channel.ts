@@ -19,7 +19,7 @@ import type { NewCall } from '../stores/channel-calls';
 import { withTransaction } from '../stores/postgres';
 import { lockPreAuth, readPreAuth, setNeedsAttention, toHold } from '../stores/pre-auths';
 import type { PreAuthRow } from '../stores/pre-auths';
-import { adapterOf, evidenceOf, exchangeOf, limitsOf, readObject, send, unsettled } from './exchange';
+import { evidenceOf, exchangeOf, limitsOf, readObject, send, unsettled } from './exchange';
 import type { ActivityDeps, HoldRef } from './deps';
 import { saveTransition } from './records';
 
@@ -43,9 +43,11 @@ export type Step = Command | { readonly kind: 'create'; readonly commandId: type
 export function createChannelActivities(deps: ActivityDeps) {
   /** Finds or writes the command's call row, then sends it. The first attempt at anything, and the resumption of it. */
   async function executeCommand(ref: HoldRef, step: Step): Promise<StepOutcome> {
-    const row = await mustRead(deps, ref);
+    const [row, { open, own }] = await Promise.all([
+      mustRead(deps, ref),
+      findCalls(deps.db, ref, step.commandId),
+    ]);
     const hold = toHold(row);
-    const { open, own } = await findCalls(deps.db, ref, step.commandId);
     if (open !== undefined && open.commandId !== step.commandId) {
       return { hold, report: { kind: 'other_open', callId: open.id } };
     }
@@ -99,7 +101,7 @@ export function createChannelActivities(deps: ActivityDeps) {
   }
 
   async function settleByReading(row: PreAuthRow, hold: Hold, call: ChannelCall): Promise<CallReport> {
-    const adapter = await adapterOf(deps, call.channelAccountId);
+    const adapter = await deps.adapterOf(call.channelAccountId);
     const exchange = exchangeOf(deps.slowExchangeTimeoutMs);
     try {
       const snapshot = await readObject(deps, adapter, hold, call, exchange);
@@ -148,7 +150,7 @@ export function createChannelActivities(deps: ActivityDeps) {
     const { open } = await findCalls(deps.db, ref, CREATE_COMMAND_ID);
     if (open !== undefined) return { hold, answered: true, openCallId: open.id };
     if (isClosed(hold.status) || hold.channelPreAuthNo === null) return { hold, answered: true };
-    const adapter = await adapterOf(deps, hold.channelAccountId);
+    const adapter = await deps.adapterOf(hold.channelAccountId);
     const snapshot = await adapter
       .queryPreAuth(hold.channelPreAuthNo, exchangeOf(deps.exchangeTimeoutMs))
       .catch((error: unknown) => {

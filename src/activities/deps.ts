@@ -1,5 +1,5 @@
 /** What activities need from the outside, wired in runtime.ts. */
-import type { ChannelAccount, ChannelAdapter, ChannelName } from '../domain/channel';
+import type { ChannelAdapter, ChannelName } from '../domain/channel';
 import type { Logger } from '../observability/logger';
 import type { Database } from '../stores/postgres';
 import type { SecretBox } from '../stores/secret-box';
@@ -16,7 +16,8 @@ export interface ActivityDeps {
   readonly db: Database;
   readonly box: SecretBox;
   readonly log: Logger;
-  readonly adapterFor: (account: ChannelAccount) => ChannelAdapter;
+  /** The adapter of this account. @throws Error when there is no such account */
+  readonly adapterOf: (accountId: string) => Promise<ChannelAdapter>;
   readonly idempotencyHorizonMs: (channel: ChannelName) => number;
   readonly workflows: WorkflowGateway;
   readonly exchangeTimeoutMs: number;

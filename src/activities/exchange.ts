@@ -8,7 +8,6 @@ import { callName, preAuthWorkflowId } from '../domain/ids';
 import type { Hold } from '../domain/pre-auth';
 import { settleDelayMs } from '../domain/settle';
 import type { CallEvidence, SettleLimits } from '../domain/settle';
-import { loadAccount } from '../stores/channel-accounts';
 import { markStoredError } from '../stores/channel-calls';
 import { CUSTOMER_STEP_PURPOSE, storeCustomerStep } from '../stores/pre-auths';
 import type { PreAuthRow } from '../stores/pre-auths';
@@ -35,12 +34,6 @@ export function exchangeOf(timeoutMs: number): Exchange {
   return { timeoutMs, signal: cancellationSignal() };
 }
 
-export async function adapterOf(deps: ActivityDeps, accountId: string): Promise<ChannelAdapter> {
-  const account = await loadAccount(deps.db, deps.box, accountId);
-  if (account === undefined) throw new Error(`there is no channel account ${accountId}`);
-  return deps.adapterFor(account);
-}
-
 /** Keeps what the customer's browser needs, encrypted, before anybody can ask for it. */
 export async function keepCustomerStep(deps: ActivityDeps, hold: Hold, step: CustomerStep): Promise<void> {
   if (step.clientSecret === undefined && step.nextAction === undefined) return;
@@ -59,7 +52,7 @@ export async function send(
   call: ChannelCall,
   timeoutMs: number,
 ): Promise<CallReport> {
-  const adapter = await adapterOf(deps, call.channelAccountId);
+  const adapter = await deps.adapterOf(call.channelAccountId);
   try {
     const answer = await carryOut(deps, adapter, row, hold, call, exchangeOf(timeoutMs));
     return await judgeAnswer(deps, adapter, hold, call, answer, timeoutMs);

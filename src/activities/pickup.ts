@@ -7,7 +7,7 @@ import { findForgottenCalls, findUncheckedHolds, markOwnerChecked } from '../sto
 import { appendNote } from '../stores/outbox';
 import { withTransaction } from '../stores/postgres';
 import { lockPreAuth, toHold } from '../stores/pre-auths';
-import { adapterOf, exchangeOf } from './exchange';
+import { exchangeOf } from './exchange';
 import type { ActivityDeps } from './deps';
 
 const EVENT_BATCH = 500;
@@ -76,7 +76,7 @@ async function processEvent(deps: ActivityDeps, event: WaitingEvent): Promise<vo
 
 /** News of a closed hold: the object is read again and what it shows is kept beside the row, whose state is final. */
 async function noteLateEvent(deps: ActivityDeps, event: WaitingEvent, match: MatchedHold): Promise<void> {
-  const adapter = await adapterOf(deps, event.channel_account_id);
+  const adapter = await deps.adapterOf(event.channel_account_id);
   const reading =
     event.object_id === null
       ? undefined
