@@ -78,8 +78,7 @@ export function createChannelActivities(deps: ActivityDeps) {
     if (!mayReplay(evidenceOf(call), limitsOf(deps, hold), deps.now())) {
       return unsettled(deps, hold, call, 'the key cannot be replayed');
     }
-    await touchCall(deps.db, call.id);
-    return send(deps, row, hold, call, timeoutMs);
+    return send(deps, row, hold, await touchCall(deps.db, call), timeoutMs);
   }
 
   /** One attempt to find out what became of an open call, in the order of domain/settle.ts. */
@@ -176,6 +175,7 @@ function newCall(hold: Hold, step: Step) {
     merchantId: hold.merchantId,
     preAuthNo: hold.preAuthNo,
     channelAccountId: hold.channelAccountId,
+    sentNow: true,
   };
   switch (step.kind) {
     case 'create':
@@ -231,6 +231,7 @@ async function replaceCall(deps: ActivityDeps, hold: Hold, call: ChannelCall): P
           final: call.final,
           commandId: call.commandId,
           reason: call.reason ?? undefined,
+          sentNow: true,
         })
       : undefined;
     if (next === undefined) throw new Error(`call ${call.id} was settled by somebody else; look again`);

@@ -135,6 +135,10 @@ async function judgeAnswer(
       ? unsettled(deps, hold, call, `the channel answered ${answer.snapshot.status}`)
       : { kind: 'answered', callId: call.id, answer };
   }
+  // Refused at the door, before the key was looked at: that speaks of this send only, and an earlier one may have worked.
+  if (answer.code === 'account_invalid' && call.attempts > 1) {
+    return unsettled(deps, hold, call, 'the channel does not accept the account');
+  }
   if (call.operation === 'create' || answer.code !== 'invalid_state')
     return { kind: 'answered', callId: call.id, answer };
   const reading = await adapter.queryPreAuth(channelNo(hold), exchangeOf(timeoutMs));

@@ -60,6 +60,8 @@ export interface NewCall {
   commandId: string;
   by?: string | undefined;
   reason?: string | undefined;
+  /** false: somebody else sends it later, and counts that send. */
+  sentNow: boolean;
 }
 
 const NEXT_N = `SELECT coalesce(max(n), 0) + 1 AS n FROM channel_calls
@@ -68,7 +70,7 @@ WHERE merchant_id = $1 AND object_kind = 'pre_auth' AND object_no = $2 AND opera
 const INSERT = `
 INSERT INTO channel_calls (id, merchant_id, object_kind, object_no, channel_account_id, operation, n, amount, currency, final,
   idempotency_key, command_id, command, attempts, last_sent_at)
-VALUES (gen_random_uuid(), $1, 'pre_auth', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, now())
+VALUES (gen_random_uuid(), $1, 'pre_auth', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, now())
 ON CONFLICT DO NOTHING RETURNING ${COLUMNS}`;
 
 /**
@@ -94,6 +96,7 @@ export async function insertCall(q: Queryable, call: NewCall): Promise<ChannelCa
       ...(call.by !== undefined ? { by: call.by } : {}),
       ...(call.reason !== undefined ? { reason: call.reason } : {}),
     },
+    call.sentNow ? 1 : 0,
   ]);
   const row = result.rows[0];
   return row === undefined ? undefined : toCall(row);
@@ -127,11 +130,13 @@ export async function readCall(q: Queryable, callId: string): Promise<ChannelCal
   return result.rows[0] === undefined ? undefined : toCall(result.rows[0]);
 }
 
-/** Notes that the key is about to be sent again. */
-export async function touchCall(q: Queryable, callId: string): Promise<void> {
-  await q.query('UPDATE channel_calls SET attempts = attempts + 1, last_sent_at = now() WHERE id = $1', [
-    callId,
-  ]);
+/** Notes that the key is about to be sent (again). @returns the call with that counted */
+export async function touchCall(q: Queryable, call: ChannelCall): Promise<ChannelCall> {
+  const result = await q.query<CallRow>(
+    `UPDATE channel_calls SET attempts = attempts + 1, last_sent_at = now() WHERE id = $1 RETURNING ${COLUMNS}`,
+    [call.id],
+  );
+  return result.rows[0] === undefined ? call : toCall(result.rows[0]);
 }
 
 export async function markStoredError(q: Queryable, callId: string): Promise<void> {

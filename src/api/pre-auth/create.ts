@@ -122,6 +122,7 @@ async function insertAll(tx: PoolClient, own: Ownership, order: Order): Promise<
     currency: body.currency,
     final: true,
     commandId: CREATE_COMMAND_ID,
+    sentNow: false,
   });
   return true;
 }
