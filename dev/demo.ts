@@ -1,0 +1,61 @@
+/** `npm run demo`: five stories of holds, told while they happen and checked against the sandbox's own books. */
+import { openStage } from './demo/stage';
+import type { Stage } from './demo/stage';
+import { STORIES } from './demo/stories';
+import type { Telling } from './demo/stories';
+import { Story } from './demo/story';
+import { StackError } from './stack/errors';
+import { bold, done, failed, took } from './terminal';
+
+let stage: Stage | undefined;
+let closing: Promise<void> | undefined;
+
+async function main(): Promise<void> {
+  console.log(`\n${bold('Five stories of money on hold')}\n`);
+  stage = await openStage();
+  const startedAt = Date.now();
+  const checks: boolean[] = [];
+  for (const telling of STORIES) checks.push(...(await tell(stage, telling)));
+  const wrong = checks.filter((isTrue) => !isTrue).length;
+  console.log();
+  if (wrong === 0) done(bold(`all ${checks.length} checks true (${took(startedAt)})`));
+  else failed(bold(`${wrong} of ${checks.length} checks false (${took(startedAt)})`));
+  console.log();
+  process.exitCode = wrong === 0 ? 0 : 1;
+}
+
+/** A story that breaks off counts as a false check, and the others are told all the same. */
+async function tell(on: Stage, telling: Telling): Promise<boolean[]> {
+  const story = new Story(telling.title, telling.about);
+  try {
+    story.link('Its workflow', on.workflowAddress(await telling.tell(on, story)));
+  } catch (error) {
+    story.check(false, 'Broken off', (error as Error).message);
+  }
+  return story.checks;
+}
+
+function close(): Promise<void> {
+  return (closing ??= stage?.close() ?? Promise.resolve());
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    // What is being started at this moment is ended by the stack's watchdog.
+    close().then(
+      () => process.exit(130),
+      () => process.exit(130),
+    );
+  });
+}
+
+main()
+  .catch((error: unknown) => {
+    failed(error instanceof StackError ? error.message : ((error as Error).stack ?? String(error)));
+    process.exitCode = 1;
+  })
+  .then(close)
+  .catch((error: unknown) => {
+    failed(String(error));
+    process.exitCode = 1;
+  });

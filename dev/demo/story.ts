@@ -1,0 +1,43 @@
+/** How a story is told: a heading, one line per step with its amount and time, checks with both sides' figures, a link. */
+import { bold, dim, done, failed, money, took } from '../terminal';
+
+export const CURRENCY = 'USD';
+const AMOUNT_WIDTH = 12;
+const SENTENCE_WIDTH = 68;
+
+export class Story {
+  readonly checks: boolean[] = [];
+
+  constructor(title: string, about: string) {
+    console.log(`\n${bold(title)}\n${dim(about)}\n`);
+  }
+
+  /** @param minor the amount the step is about, in cents */
+  line(minor: number | undefined, sentence: string, startedAt?: number): void {
+    const amount = (minor === undefined ? '' : money(minor, CURRENCY)).padStart(AMOUNT_WIDTH);
+    const time = startedAt === undefined ? '' : dim(took(startedAt).padStart(8));
+    console.log(`${amount}   ${sentence.padEnd(time === '' ? 0 : SENTENCE_WIDTH)}${time}`);
+  }
+
+  /** Carries out a step and tells of it when it is done. @throws what the step throws */
+  async step<T>(
+    minor: number | undefined,
+    sentence: string | ((result: T) => string),
+    work: () => Promise<T>,
+  ) {
+    const startedAt = Date.now();
+    const result = await work();
+    this.line(minor, typeof sentence === 'string' ? sentence : sentence(result), startedAt);
+    return result;
+  }
+
+  check(isTrue: boolean, who: string, figures: string): void {
+    if (this.checks.length === 0) console.log();
+    this.checks.push(isTrue);
+    (isTrue ? done : failed)(`${who.padEnd(15)} ${figures}`);
+  }
+
+  link(name: string, address: string): void {
+    console.log(`    ${dim(name.padEnd(15))} ${address}`);
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * Records the histories that test/workflows/replay.test.ts replays: `node --import tsx dev/record-histories.ts` against
+ * a running stack with the Stripe sandbox, given by the environment (API_PORT, HOLDFAST_ADMIN_KEY, TEMPORAL_ADDRESS,
+ * STRIPE_API_BASE, DB_*, HOLDFAST_ENCRYPTION_KEYS). Names on the command line record only these.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils';
+import { loadConfig } from '../src/config/config';
+import { preAuthWorkflowId } from '../src/domain/ids';
+import { createLogger } from '../src/observability/logger';
+import { createFoundation, createLazyTemporalClient } from '../src/runtime';
+import { CREDENTIALS_PURPOSE } from '../src/stores/channel-accounts';
+import { HISTORY_PATHS } from './history-paths';
+import type { HistoryPath, HoldUnderTest, Studio } from './history-paths';
+import { callApi, confirmHold, createDemoMerchant, getHold } from './demo-client';
+import type { Hold } from './demo-client';
+import { SANDBOX_SECRET_KEY, SANDBOX_WEBHOOK_SECRET } from './stack/settings';
+
+const TARGET = join(__dirname, '..', 'test', 'workflows', 'histories');
+const CLOSE_TIMEOUT_MS = 60_000;
+const POLL_MS = 50;
+
+const config = loadConfig();
+const foundation = createFoundation(config, createLogger('record', 'warn'));
+const temporal = createLazyTemporalClient();
+const apiUrl = `http://${config.API_HOST}:${config.API_PORT}`;
+const sandboxUrl = config.STRIPE_API_BASE;
+
+async function post(url: string, body: object): Promise<unknown> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
+  return response.json();
+}
+
+/** An account of the merchant's own, so that what is done to it concerns nobody else on the stack. */
+async function ownAccount(merchantId: string, multipleCaptures: boolean): Promise<string> {
+  const answer = await callApi<{ id: string }>(
+    apiUrl,
+    config.HOLDFAST_ADMIN_KEY,
+    '/api/v1/admin/channel-accounts',
+    {
+      body: {
+        channel: 'stripe',
+        world: 'test',
+        name: 'recorded',
+        merchant_id: merchantId,
+        credentials: { secret_key: SANDBOX_SECRET_KEY, webhook_secret: SANDBOX_WEBHOOK_SECRET },
+        contract: { multipleCaptures },
+      },
+    },
+  );
+  if (answer.status !== 201) throw new Error(`an account was refused: ${answer.code} ${answer.message}`);
+  return answer.data.id;
+}
+
+async function setSecretKey(accountId: string, secretKey: string): Promise<void> {
+  const credentials = { secret_key: secretKey, webhook_secret: SANDBOX_WEBHOOK_SECRET };
+  await foundation.db.query('UPDATE channel_accounts SET credentials_sealed = $2 WHERE id = $1', [
+    accountId,
+    foundation.box.seal(JSON.stringify(credentials), CREDENTIALS_PURPOSE),
+  ]);
+}
+
+async function openStudio(path: HistoryPath): Promise<Studio> {
+  const merchant = await createDemoMerchant(apiUrl, config.HOLDFAST_ADMIN_KEY, 'Recorded histories');
+  const key = merchant.apiKey;
+  const accountId =
+    path.account === 'platform'
+      ? undefined
+      : await ownAccount(merchant.merchantId, path.account === 'multiple-captures');
+  const preAuthNo = `REC-${path.name}`;
+  const workflowId = preAuthWorkflowId(merchant.merchantId, preAuthNo);
+  const handle = temporal.client.workflow.getHandle(workflowId);
+  const hold: HoldUnderTest = { number: preAuthNo, channelNo: '', clientSecret: '' };
+  return {
+    hold,
+    workflow: handle,
+    sandbox: (address, body) => post(`${sandboxUrl}/_sandbox/${address}`, body),
+    fault: (operation, fault, more = {}) =>
+      post(`${sandboxUrl}/_sandbox/faults`, {
+        match: { operation, metadata: { holdfast_id: workflowId } },
+        fault,
+        ...more,
+      }),
+    async create(fields) {
+      const body = {
+        pre_auth_no: preAuthNo,
+        order_no: preAuthNo,
+        amount: 50_000,
+        currency: 'USD',
+        channel: 'stripe',
+        customer_email: 'guest@example.com',
+        ...fields,
+      };
+      const answer = await callApi<Hold>(apiUrl, key, '/api/v1/channel/pre-auth', { body });
+      hold.channelNo = answer.data?.channel_pre_auth_no ?? '';
+      hold.clientSecret = answer.data?.client_secret ?? '';
+      return answer.status;
+    },
+    async confirm(card) {
+      const paid = { channel_pre_auth_no: hold.channelNo, client_secret: hold.clientSecret };
+      await confirmHold(sandboxUrl, paid, card === undefined ? {} : { paymentMethod: card });
+    },
+    async command(verb, body = {}) {
+      return (await callApi(apiUrl, key, `/api/v1/pre-auth/${preAuthNo}/${verb}`, { body })).status;
+    },
+    async reach(status) {
+      const endMs = Date.now() + CLOSE_TIMEOUT_MS;
+      for (let last = ''; last !== status;) {
+        if (Date.now() > endMs) throw new Error(`${path.name}: the hold stayed ${last}, not ${status}`);
+        await sleep(POLL_MS);
+        last = (await getHold(apiUrl, key, preAuthNo)).status;
+      }
+    },
+    breakAccount: () => setSecretKey(accountId ?? '', 'sk_test_revoked'),
+    mendAccount: () => setSecretKey(accountId ?? '', SANDBOX_SECRET_KEY),
+  };
+}
+
+const ADDRESSES: ReadonlySet<string> = new Set(['identity', 'stackTrace', 'buildId', 'binaryChecksum']);
+
+/** Drops what names a machine: identities, sticky queues, paths in stack traces. Replaying needs none of them. */
+function withoutMachine(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutMachine);
+  if (typeof value !== 'object' || value === null) return value;
+  const fields = Object.entries(value).map(([name, field]): [string, unknown] => {
+    if (ADDRESSES.has(name) && typeof field === 'string') return [name, name === 'identity' ? 'worker' : ''];
+    if (name === 'taskQueue' && isSticky(field)) return [name, { ...field, name: 'sticky' }];
+    return [name, withoutMachine(field)];
+  });
+  return Object.fromEntries(fields);
+}
+
+function isSticky(queue: unknown): queue is { kind: string; name: string } {
+  return (queue as { kind?: unknown } | null)?.kind === 'TASK_QUEUE_KIND_STICKY';
+}
+
+async function record(path: HistoryPath): Promise<void> {
+  const studio = await openStudio(path);
+  await path.drive(studio);
+  const status: unknown = await Promise.race([
+    studio.workflow.result(),
+    sleep(CLOSE_TIMEOUT_MS, 'timed out'),
+  ]);
+  if (status !== path.ends) throw new Error(`${path.name} ended as ${String(status)}, not ${path.ends}`);
+  const history = JSON.parse(historyToJSON(await studio.workflow.fetchHistory())) as { events: unknown[] };
+  writeFileSync(join(TARGET, `${path.name}.json`), `${JSON.stringify(withoutMachine(history), null, 1)}\n`);
+  console.log(`${path.name}: ${path.ends}, ${history.events.length} events`);
+}
+
+async function main(): Promise<void> {
+  mkdirSync(TARGET, { recursive: true });
+  const wanted = process.argv.slice(2);
+  await post(`${sandboxUrl}/_sandbox/config`, { multicapture: true, secret_key: SANDBOX_SECRET_KEY });
+  try {
+    for (const path of HISTORY_PATHS) {
+      if (wanted.length === 0 || wanted.includes(path.name)) await record(path);
+    }
+  } finally {
+    await post(`${sandboxUrl}/_sandbox/config`, { multicapture: false, secret_key: SANDBOX_SECRET_KEY });
+    await foundation.db.end();
+    await temporal.connection.close();
+  }
+}
+
+main().catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});

@@ -1,0 +1,51 @@
+/** Our own processes: API, worker, Stripe sandbox and webhook receiver, each a Node.js child with an HTTP health page. */
+import { join } from 'node:path';
+import { ROOT } from './paths';
+import { startProcess } from './processes';
+import type { Server } from './processes';
+import type { ServerOptions } from './server-options';
+
+const LOOPBACK = '127.0.0.1';
+const READY_TIMEOUT_MS = 90_000;
+const PROBE_TIMEOUT_MS = 2_000;
+
+interface Service {
+  readonly script: string;
+  readonly healthPath: string;
+  readonly stopTimeoutMs: number;
+}
+
+const SERVICES = {
+  api: { script: 'src/api/main.ts', healthPath: '/readyz', stopTimeoutMs: 3_000 },
+  worker: { script: 'src/worker/main.ts', healthPath: '/readyz', stopTimeoutMs: 4_000 },
+  sandbox: { script: 'dev/stripe-sandbox/main.ts', healthPath: '/_sandbox/health', stopTimeoutMs: 2_000 },
+  receiver: { script: 'dev/webhook-receiver.ts', healthPath: '/_received', stopTimeoutMs: 2_000 },
+} as const satisfies Record<string, Service>;
+
+/** @param name of the process; several of one kind are told apart by it */
+export function startService(
+  kind: keyof typeof SERVICES,
+  name: string,
+  options: ServerOptions,
+): Promise<Server> {
+  const service = SERVICES[kind];
+  const url = `http://${LOOPBACK}:${options.port}${service.healthPath}`;
+  return startProcess({
+    name,
+    command: process.execPath,
+    args: ['--import', 'tsx', join(ROOT, service.script)],
+    environment: options.environment,
+    cwd: ROOT,
+    dataDir: options.dataDir,
+    address: { host: LOOPBACK, port: options.port },
+    isReady: async () => {
+      const response = await fetch(url, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
+      await response.arrayBuffer();
+      return response.status === 200;
+    },
+    readyTimeoutMs: READY_TIMEOUT_MS,
+    stopSignal: 'SIGTERM',
+    stopTimeoutMs: service.stopTimeoutMs,
+    ...(options.onUnexpectedExit && { onUnexpectedExit: options.onUnexpectedExit }),
+  });
+}

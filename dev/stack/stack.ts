@@ -1,0 +1,273 @@
+/**
+ * The embedded stack: PostgreSQL, Redis, Temporal, the Stripe sandbox, the API and the worker, each a process of its own
+ * on 127.0.0.1. `npm start`, the demo, the tests and the benchmarks all start it here.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { workflowBundle } from './bundle';
+import { createDatabaseIfMissing, migrateDatabase } from './database';
+import { startService } from './node-services';
+import { assertPortFree, choosePorts, freePort } from './ports';
+import type { PortName, StackPorts } from './ports';
+import { startPostgres } from './postgres';
+import { giveUp, takeOver } from './process-table';
+import { givenServer } from './processes';
+import type { Server } from './processes';
+import { startRedis } from './redis';
+import { devSecrets } from './secrets';
+import type { ServerOptions } from './server-options';
+import { sandboxEnvironment, stackEnvironment, whatIsGiven } from './settings';
+import type { Environment, Given } from './settings';
+import { startTemporal } from './temporal';
+import { startWatchdog } from './watchdog';
+
+export type Part = 'postgres' | 'redis' | 'temporal' | 'sandbox' | 'api' | 'worker';
+const ALL_PARTS: readonly Part[] = ['postgres', 'redis', 'temporal', 'sandbox', 'api', 'worker'];
+
+/** Told of progress, one line each; `done` marks a part that now runs, `note` everything else. */
+export type Report = (line: string, kind: 'done' | 'note') => void;
+
+export interface StackOptions {
+  readonly dataDir: string;
+  /** `default`: the documented ports or what the variables of `given` say; `free`: any, for tests */
+  readonly ports: 'default' | 'free';
+  /** No Web UI of Temporal. */
+  readonly headlessUi?: boolean;
+  readonly apiCount?: number;
+  readonly workerCount?: number;
+  /** Settings that win over the stack's own, for every process of it. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Where DB_HOST, REDIS_HOST, TEMPORAL_ADDRESS, STRIPE_SECRET_KEY and the like are looked for; default: nowhere. */
+  readonly given?: Environment;
+  /** Parts to start; default all. */
+  readonly only?: readonly Part[];
+  /** The data folder is removed when the stack ends, however it ends. */
+  readonly temporary?: boolean;
+  readonly report?: Report;
+  /** Called when a process ends that nobody stopped. */
+  readonly onUnexpectedExit?: (server: Server, how: string) => void;
+}
+
+export interface Stack {
+  /** Throws when the part was not asked for (`only`). */
+  readonly postgres: Server;
+  readonly redis: Server;
+  readonly temporal: Server;
+  readonly sandbox: Server;
+  readonly apis: readonly Server[];
+  readonly workers: readonly Server[];
+  readonly ports: StackPorts;
+  /** The settings every process of the stack has; give them to a child on top of process.env. */
+  readonly environment: Record<string, string>;
+  /** Stops API, worker, then the servers; within 10 s. */
+  stop(): Promise<void>;
+}
+
+const PORTS_OF: Readonly<Record<Part, readonly PortName[]>> = {
+  postgres: ['postgres'],
+  redis: ['redis'],
+  temporal: ['temporal', 'temporalUi'],
+  sandbox: ['sandbox'],
+  api: ['api'],
+  worker: ['workerHealth'],
+};
+
+/** @throws StackError, a sentence that says what to do; whatever had been started is stopped again */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  mkdirSync(options.dataDir, { recursive: true, mode: 0o755 });
+  const starter = new Starter(options, await choosePorts(options.ports, options.given ?? {}));
+  try {
+    await starter.start();
+    return starter;
+  } catch (error) {
+    await starter.stop();
+    throw error;
+  }
+}
+
+class Starter implements Stack {
+  environment: Record<string, string> = {};
+  readonly apis: Server[] = [];
+  readonly workers: Server[] = [];
+  private readonly servers = new Map<Part, Server>();
+  private readonly parts: ReadonlySet<Part>;
+  private readonly given: Given;
+  private ownsData = false;
+
+  constructor(
+    private readonly options: StackOptions,
+    readonly ports: StackPorts,
+  ) {
+    this.parts = new Set(options.only ?? ALL_PARTS);
+    this.given = whatIsGiven(options.given ?? {});
+  }
+
+  get postgres(): Server {
+    return this.server('postgres');
+  }
+  get redis(): Server {
+    return this.server('redis');
+  }
+  get temporal(): Server {
+    return this.server('temporal');
+  }
+  get sandbox(): Server {
+    return this.server('sandbox');
+  }
+
+  async start(): Promise<void> {
+    const { dataDir } = this.options;
+    const ended = await takeOver(dataDir);
+    this.ownsData = true;
+    if (ended.length > 0) this.note(`An earlier start had left ${ended.join(', ')} running: ended`);
+    startWatchdog(dataDir, this.options.temporary === true);
+    const settings = stackEnvironment(this.given, this.options.given ?? {}, this.ports, devSecrets(dataDir));
+    this.environment = { ...settings, ...this.options.environment };
+    for (const part of this.parts) {
+      if (!this.isGiven(part))
+        for (const name of PORTS_OF[part]) await assertPortFree(name, this.ports[name]);
+    }
+    const wanted = (part: Part, start: () => Promise<unknown>) => (this.parts.has(part) ? [start()] : []);
+    await allOrFirstFailure([
+      ...wanted('postgres', () => this.startDatabase()),
+      ...wanted('redis', () => this.startRedis()),
+      ...wanted('temporal', () => this.startTemporal()),
+      ...wanted('sandbox', () => this.startSandbox()),
+      ...wanted('worker', () => this.prepareBundle()),
+    ]);
+    await allOrFirstFailure([
+      ...wanted('api', () => this.startMany('api', this.apis, this.options.apiCount ?? 1)),
+      ...wanted('worker', () => this.startMany('worker', this.workers, this.options.workerCount ?? 1)),
+    ]);
+  }
+
+  async stop(): Promise<void> {
+    // Nothing may come in before what answers it is gone; and Temporal goes before the database its worker uses.
+    await Promise.all(this.apis.map((server) => server.stop()));
+    await Promise.all(this.workers.map((server) => server.stop()));
+    await Promise.all([...this.servers.values()].map((server) => server.stop()));
+    if (this.ownsData) giveUp(this.options.dataDir);
+  }
+
+  private server(part: Part): Server {
+    const server = this.servers.get(part);
+    if (server === undefined) throw new Error(`this stack was started without ${part}`);
+    return server;
+  }
+
+  private isGiven(part: Part): boolean {
+    const { postgres, redis, temporal, stripe } = this.given;
+    return { postgres, redis, temporal, sandbox: stripe, api: false, worker: false }[part];
+  }
+
+  private note(line: string): void {
+    this.options.report?.(line, 'note');
+  }
+
+  /** Keeps the server (stop() must find it, whatever fails later) and tells how long it took. */
+  private async started<T extends Server>(label: string, what: string, starting: Promise<T>): Promise<T> {
+    const startedAt = Date.now();
+    const server = await starting;
+    const { host, port } = server.address;
+    const took = server.owned ? ` (${((Date.now() - startedAt) / 1000).toFixed(1)} s)` : '';
+    const note = server.owned ? what : 'given by the environment, used as it is';
+    this.options.report?.(`${label.padEnd(15)} ${`${host}:${port}`.padEnd(16)} ${note}${took}`, 'done');
+    return server;
+  }
+
+  private serverOptions(port: number, environment: Readonly<Record<string, string>> = {}): ServerOptions {
+    return {
+      dataDir: this.options.dataDir,
+      port,
+      report: (line) => this.note(line),
+      environment: { ...process.env, ...environment },
+      ...(this.options.onUnexpectedExit && { onUnexpectedExit: this.options.onUnexpectedExit }),
+    };
+  }
+
+  private keep(part: Part, starting: Promise<Server>): Promise<Server> {
+    return starting.then((server) => {
+      this.servers.set(part, server);
+      return server;
+    });
+  }
+
+  private async startDatabase(): Promise<void> {
+    const {
+      DB_HOST = '',
+      DB_PORT = '',
+      DB_USER = '',
+      DB_PASSWORD = '',
+      DB_NAME = '',
+      DB_SSL,
+    } = this.environment;
+    const starting = this.given.postgres
+      ? Promise.resolve(givenServer('PostgreSQL', { host: DB_HOST, port: Number(DB_PORT) }))
+      : startPostgres(this.serverOptions(this.ports.postgres));
+    await this.started('PostgreSQL', `database ${DB_NAME}`, this.keep('postgres', starting));
+    if (!this.parts.has('api') && !this.parts.has('worker')) return;
+    const connection = { DB_HOST, DB_PORT: Number(DB_PORT), DB_USER, DB_PASSWORD, DB_SSL: DB_SSL === 'true' };
+    await createDatabaseIfMissing(connection, DB_NAME);
+    const applied = await migrateDatabase({ ...process.env, ...this.environment });
+    if (applied.length > 0) this.note(`Migrations applied to ${DB_NAME}: ${applied.join(', ')}`);
+  }
+
+  private async startRedis(): Promise<void> {
+    const { REDIS_HOST = '', REDIS_PORT = '' } = this.environment;
+    const starting = this.given.redis
+      ? Promise.resolve(givenServer('Redis', { host: REDIS_HOST, port: Number(REDIS_PORT) }))
+      : startRedis(this.serverOptions(this.ports.redis));
+    await this.started('Redis', 'append-only file', this.keep('redis', starting));
+  }
+
+  private async startTemporal(): Promise<void> {
+    const { TEMPORAL_ADDRESS = '', TEMPORAL_NAMESPACE = '' } = this.environment;
+    const [host = '', port = '7233'] = TEMPORAL_ADDRESS.split(':');
+    const starting = this.given.temporal
+      ? Promise.resolve(givenServer('Temporal', { host, port: Number(port) }))
+      : startTemporal({
+          ...this.serverOptions(this.ports.temporal),
+          namespace: TEMPORAL_NAMESPACE,
+          ...(this.options.headlessUi !== true && { uiPort: this.ports.temporalUi }),
+        });
+    const what = this.options.headlessUi === true ? 'no Web UI' : `Web UI on ${this.ports.temporalUi}`;
+    await this.started('Temporal', what, this.keep('temporal', starting));
+  }
+
+  private async startSandbox(): Promise<void> {
+    const port = this.ports.sandbox;
+    const environment = sandboxEnvironment(port, join(this.options.dataDir, 'stripe-sandbox'));
+    const starting = this.given.stripe
+      ? Promise.resolve(givenServer('Stripe', { host: 'api.stripe.com', port: 443 }))
+      : startService(
+          'sandbox',
+          'sandbox',
+          this.serverOptions(port, { ...this.options.environment, ...environment }),
+        );
+    await this.started('Stripe sandbox', 'a Stripe that answers like Stripe', this.keep('sandbox', starting));
+  }
+
+  private async prepareBundle(): Promise<void> {
+    this.environment['WORKFLOW_BUNDLE'] ||= await workflowBundle();
+  }
+
+  private async startMany(kind: 'api' | 'worker', kept: Server[], count: number): Promise<void> {
+    const variable = kind === 'api' ? 'API_PORT' : 'WORKER_HEALTH_PORT';
+    const first = kind === 'api' ? this.ports.api : this.ports.workerHealth;
+    const label = kind === 'api' ? 'API' : 'Worker';
+    const starting = Array.from({ length: count }, async (_, i) => {
+      const port = i === 0 ? first : await freePort();
+      const name = i === 0 ? kind : `${kind}-${i + 1}`;
+      const environment = { ...this.environment, [variable]: String(port) };
+      const server = startService(kind, name, this.serverOptions(port, environment));
+      kept.push(await this.started(label, kind === 'api' ? 'REST' : 'workflows and activities', server));
+    });
+    await allOrFirstFailure(starting);
+  }
+}
+
+/** Waits for all, also after a failure: what was started meanwhile must be known before it can be stopped. */
+async function allOrFirstFailure(work: readonly Promise<unknown>[]): Promise<void> {
+  const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}

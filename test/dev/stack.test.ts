@@ -1,0 +1,137 @@
+/** The embedded stack's promises: data survive, a killed server comes back on its data, and failures are sentences. */
+import { rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { Redis } from 'ioredis';
+import { withClient } from '../../dev/stack/database';
+import { StackError } from '../../dev/stack/errors';
+import { temporaryDataDir } from '../../dev/stack/paths';
+import { choosePorts } from '../../dev/stack/ports';
+import { startTime } from '../../dev/stack/process-table';
+import { startRedis } from '../../dev/stack/redis';
+import { startStack } from '../../dev/stack/stack';
+import type { Stack, StackOptions } from '../../dev/stack/stack';
+import { temporalBinary } from '../../dev/stack/temporal-binary';
+
+const folders: string[] = [];
+function temporaryFolder(): string {
+  const folder = temporaryDataDir('stack-test');
+  folders.push(folder);
+  return folder;
+}
+
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+async function query(stack: Stack, sql: string): Promise<unknown[]> {
+  const { DB_HOST = '', DB_PORT = '', DB_USER = '', DB_PASSWORD = '' } = stack.environment;
+  const connection = { DB_HOST, DB_PORT: Number(DB_PORT), DB_USER, DB_PASSWORD, DB_SSL: false };
+  return withClient(connection, 'postgres', async (client) => (await client.query(sql)).rows as unknown[]);
+}
+
+async function withRedis<T>(stack: Stack, work: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis(stack.redis.address.port, stack.redis.address.host);
+  return work(redis).finally(() => redis.disconnect());
+}
+
+test('what was stored survives SIGKILL with a restart, and a stop with a new start', async () => {
+  const options: StackOptions = {
+    dataDir: temporaryFolder(),
+    ports: 'free',
+    only: ['postgres', 'redis'],
+  };
+  const first = await startStack(options);
+  try {
+    await query(first, 'CREATE TABLE kept AS SELECT 320 AS amount');
+    await withRedis(first, (redis) => redis.set('kept', '320'));
+    await Promise.all([first.postgres.kill(), first.redis.kill()]);
+    expect(first.postgres.pid()).toBeUndefined();
+    await Promise.all([first.postgres.restart(), first.redis.restart()]);
+    expect(await query(first, 'SELECT amount FROM kept')).toEqual([{ amount: 320 }]);
+  } finally {
+    await first.stop();
+  }
+  const second = await startStack({ ...options, temporary: true });
+  try {
+    expect(await query(second, 'SELECT amount FROM kept')).toEqual([{ amount: 320 }]);
+    expect(second.environment['HOLDFAST_ADMIN_KEY']).toBe(first.environment['HOLDFAST_ADMIN_KEY']);
+    expect(await withRedis(second, (redis) => redis.exists('kept'))).toBe(1);
+  } finally {
+    await second.stop();
+  }
+});
+
+test('stop leaves no process behind', async () => {
+  const stack = await startStack({
+    dataDir: temporaryFolder(),
+    ports: 'free',
+    only: ['postgres', 'redis'],
+    temporary: true,
+  });
+  const pids = [stack.postgres.pid(), stack.redis.pid()].map(Number);
+  expect(pids.map((pid) => startTime(pid) !== undefined)).toEqual([true, true]);
+  await stack.stop();
+  expect(pids.map((pid) => startTime(pid))).toEqual([undefined, undefined]);
+});
+
+test('a taken port is a sentence naming the port and the variable, and nothing stays running', async () => {
+  const stranger = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => stranger.once('listening', resolve));
+  const { port } = stranger.address() as AddressInfo;
+  try {
+    const starting = startStack({
+      dataDir: temporaryFolder(),
+      ports: 'default',
+      given: { REDIS_PORT: String(port) },
+      only: ['redis'],
+      temporary: true,
+    });
+    await expect(starting).rejects.toThrow(StackError);
+    await expect(starting).rejects.toThrow(new RegExp(`Port ${port}, meant for Redis, is taken.*REDIS_PORT`));
+  } finally {
+    stranger.close();
+  }
+});
+
+test('a port that is no port is a sentence too', async () => {
+  await expect(choosePorts('default', { API_PORT: 'http' })).rejects.toThrow(
+    'API_PORT must be a port between 1 and 65535, not "http".',
+  );
+});
+
+test('without Redis and without a package manager the sentence says what to do', async () => {
+  const starting = startRedis({
+    dataDir: temporaryFolder(),
+    port: 1,
+    report: () => undefined,
+    environment: { PATH: '' },
+  });
+  await expect(starting).rejects.toThrow(
+    /Redis is missing: neither redis-server nor valkey-server is on the PATH\. Install Redis or Valkey; or name .*REDIS_HOST/,
+  );
+});
+
+test('without Temporal and without Go the sentence says what to do', async () => {
+  const environment = { PATH: '', XDG_CACHE_HOME: temporaryFolder() };
+  await expect(temporalBinary({ environment, report: () => undefined })).rejects.toThrow(
+    /there is no Go to build it with: install Go 1\.26\.8 or newer.*TEMPORAL_CLI.*TEMPORAL_ADDRESS/,
+  );
+});
+
+test('what the environment names is used and never stopped', async () => {
+  const lines: string[] = [];
+  const stack = await startStack({
+    dataDir: temporaryFolder(),
+    ports: 'free',
+    given: { REDIS_HOST: 'redis.example', REDIS_PORT: '6390' },
+    only: ['redis'],
+    temporary: true,
+    report: (line) => lines.push(line),
+  });
+  expect(stack.redis.owned).toBe(false);
+  expect(stack.environment).toMatchObject({ REDIS_HOST: 'redis.example', REDIS_PORT: '6390' });
+  expect(lines.join()).toMatch(/redis\.example:6390 given by the environment/);
+  await expect(stack.redis.kill()).rejects.toThrow('was not started by this stack');
+  await stack.stop();
+});
