@@ -1,0 +1,106 @@
+import { CHANNEL_HOLD_STATUSES } from '../../src/domain/channel';
+import type { ChannelHoldStatus } from '../../src/domain/channel';
+import { causeOf, EXPIRY_COMMAND_ID, resultOf, settledBy } from '../../src/domain/channel-call';
+import type { CallOperation, CallState } from '../../src/domain/channel-call';
+import type { PreAuthStatus } from '../../src/domain/pre-auth';
+import { AMOUNT, call, hold, snapshot } from './holds';
+
+test.each([
+  ['create', 'create', 'create'],
+  ['capture', 'c1', 'capture'],
+  ['cancel', 'c1', 'cancel'],
+  ['cancel', EXPIRY_COMMAND_ID, 'expiry'],
+] as const)('a %s for command %s changes the hold because of %s', (operation, commandId, cause) =>
+  expect(causeOf({ operation, commandId })).toBe(cause),
+);
+
+describe('settledBy', () => {
+  const held = hold('requires_capture');
+  const partly = hold('partially_captured');
+
+  /** Nothing captured yet; the capture is of 32 000; the snapshot shows nothing captured. */
+  const UNTOUCHED: Readonly<
+    Record<ChannelHoldStatus, readonly [create: string, capture: string, cancel: string]>
+  > = {
+    requires_payment_method: ['executed', '-', '-'],
+    requires_confirmation: ['executed', '-', '-'],
+    requires_action: ['executed', '-', '-'],
+    processing: ['executed', '-', '-'],
+    requires_capture: ['executed', '-', '-'],
+    succeeded: ['executed', 'not_executed', 'executed'],
+    canceled: ['executed', 'not_executed', 'executed'],
+    unknown: ['-', '-', '-'],
+  };
+  const CASES = CHANNEL_HOLD_STATUSES.flatMap((status) =>
+    (['create', 'capture', 'cancel'] as const).map((operation, index) => [operation, status, UNTOUCHED[status][index]] as const),
+  ); // prettier-ignore
+
+  test.each(CASES)('a %s, and the object is %s: %s', (operation, status, expected) => {
+    const settled = settledBy(call(operation, { amount: 32_000 }), held, snapshot(status));
+    expect(settled ?? '-').toBe(expected);
+  });
+
+  test.each([
+    ['captured whole', held, 'capture', snapshot('succeeded', 32_000), 'executed'],
+    ['captured, the rest still held', held, 'capture', snapshot('requires_capture', 32_000), 'executed'],
+    [
+      'captured less by somebody else, closed',
+      held,
+      'capture',
+      snapshot('succeeded', 31_999),
+      'not_executed',
+    ],
+    ['captured a second time', partly, 'capture', snapshot('requires_capture', 52_000), 'executed'],
+    ['only the earlier capture shows', partly, 'capture', snapshot('requires_capture', 20_000), undefined],
+    [
+      'only the earlier capture shows, closed',
+      partly,
+      'capture',
+      snapshot('succeeded', 20_000),
+      'not_executed',
+    ],
+    ['the rest released', partly, 'cancel', snapshot('succeeded', 20_000), 'executed'],
+    ['captured in the dashboard instead', partly, 'cancel', snapshot('succeeded', AMOUNT), 'not_executed'],
+    ['captured in the dashboard instead', held, 'cancel', snapshot('succeeded', AMOUNT), 'not_executed'],
+    ['still held', partly, 'cancel', snapshot('requires_capture', 20_000), undefined],
+  ] as const)('%s', (_what, before, operation, seen, expected) => {
+    expect(settledBy(call(operation, { amount: 32_000 }), before, seen)).toBe(expected);
+  });
+});
+
+describe('resultOf', () => {
+  const result = (operation: CallOperation, state: CallState, code: string | null, status: PreAuthStatus) => {
+    const outcome = resultOf({ operation }, state, code, hold(status));
+    return outcome.kind === 'done' ? 'done' : outcome.refusal.code;
+  };
+
+  test.each([
+    ['create', 'executed', null, 'requires_capture', 'done'],
+    ['create', 'declined', 'account_invalid', 'failed', 'CHANNEL_DECLINED'],
+    ['capture', 'executed', null, 'succeeded', 'done'],
+    ['capture', 'declined', 'card_declined', 'requires_capture', 'CHANNEL_DECLINED'],
+    ['capture', 'declined', 'card_declined', 'expired', 'CHANNEL_DECLINED'],
+    ['capture', 'declined', 'invalid_state', 'canceled', 'PRE_AUTH_CLOSED'],
+    ['capture', 'declined', 'invalid_state', 'requires_capture', 'CHANNEL_DECLINED'],
+    ['capture', 'declined', null, 'requires_capture', 'CHANNEL_DECLINED'],
+    ['capture', 'not_executed', null, 'canceled', 'PRE_AUTH_CLOSED'],
+    ['capture', 'not_executed', null, 'requires_capture', 'PRE_AUTH_BUSY'],
+    ['cancel', 'executed', null, 'expired', 'done'],
+    ['cancel', 'not_executed', null, 'succeeded', 'PRE_AUTH_CLOSED'],
+  ] as const)('a %s that was %s (%s), the hold now %s: %s', (operation, state, code, status, expected) =>
+    expect(result(operation, state, code, status)).toBe(expected),
+  );
+
+  test('a refusal names the state, a decline also its code', () => {
+    expect(resultOf({ operation: 'capture' }, 'declined', 'card_declined', hold('requires_capture'))).toEqual(
+      {
+        kind: 'refused',
+        refusal: {
+          code: 'CHANNEL_DECLINED',
+          details: { operation: 'capture', decline_code: 'card_declined', status: 'requires_capture' },
+          message: 'The channel declined: card_declined.',
+        },
+      },
+    );
+  });
+});
