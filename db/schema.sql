@@ -66,8 +66,9 @@ CREATE TABLE channel_calls (
   CONSTRAINT channel_calls_state_check CHECK ((state = ANY (ARRAY['open'::text, 'executed'::text, 'declined'::text, 'not_executed'::text])))
 );
 CREATE INDEX channel_calls_command ON public.channel_calls USING btree (merchant_id, object_kind, object_no, command_id, n DESC);
+CREATE UNIQUE INDEX channel_calls_one_capture ON public.channel_calls USING btree (merchant_id, object_kind, object_no, command_id) WHERE ((operation = 'capture'::text) AND (state = ANY (ARRAY['open'::text, 'executed'::text])));
 CREATE UNIQUE INDEX channel_calls_one_open ON public.channel_calls USING btree (merchant_id, object_kind, object_no) WHERE (state = 'open'::text);
-CREATE INDEX channel_calls_open_age ON public.channel_calls USING btree (created_at) WHERE (state = 'open'::text);
+CREATE INDEX channel_calls_open_age ON public.channel_calls USING btree (last_sent_at) WHERE (state = 'open'::text);
 
 CREATE TABLE channel_events (
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,

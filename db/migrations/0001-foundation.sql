@@ -132,7 +132,10 @@ CREATE TABLE channel_calls (
   CHECK ((state = 'open') = (settled_at IS NULL))
 );
 CREATE UNIQUE INDEX channel_calls_one_open ON channel_calls (merchant_id, object_kind, object_no) WHERE state = 'open';
-CREATE INDEX channel_calls_open_age ON channel_calls (created_at) WHERE state = 'open';
+-- The last line against a second capture for the same command.
+CREATE UNIQUE INDEX channel_calls_one_capture ON channel_calls (merchant_id, object_kind, object_no, command_id)
+  WHERE operation = 'capture' AND state IN ('open', 'executed');
+CREATE INDEX channel_calls_open_age ON channel_calls (last_sent_at) WHERE state = 'open';
 CREATE INDEX channel_calls_command ON channel_calls (merchant_id, object_kind, object_no, command_id, n DESC);
 
 -- What happened to an object, for good: events merchants are told of, and what operators and channels did besides.

@@ -5,7 +5,13 @@ import { causeOf, EXPIRY_COMMAND_ID, resultOf, settledBy } from '../domain/chann
 import type { CallState, ChannelCall } from '../domain/channel-call';
 import type { CommandResult } from '../domain/commands';
 import { warningDue } from '../domain/expiry';
-import { applyCreateDecline, applyDecline, applySnapshot, isClosed } from '../domain/pre-auth';
+import {
+  applyAttentionMet,
+  applyCreateDecline,
+  applyDecline,
+  applySnapshot,
+  isClosed,
+} from '../domain/pre-auth';
 import type { Hold, Transition } from '../domain/pre-auth';
 import { readCall, settleCall } from '../stores/channel-calls';
 import { dropOrderClaim, markOrderPaid } from '../stores/order-claims';
@@ -146,9 +152,8 @@ async function applyAnswer(
       ? (call.reason ?? undefined)
       : undefined;
   if (answer.kind !== 'declined') {
-    return saveTransition(deps, tx, row, applySnapshot(hold, answer.snapshot, causeOf(call)), {
-      cancelReason,
-    });
+    const transition = applySnapshot(hold, answer.snapshot, causeOf(call)) ?? applyAttentionMet(hold);
+    return saveTransition(deps, tx, row, transition, { cancelReason });
   }
   if (call.operation === 'create') {
     return saveTransition(deps, tx, row, applyCreateDecline(hold, answer.code), { declineCode: answer.code });
@@ -169,8 +174,7 @@ function decidedTransition(hold: Hold, call: ChannelCall, outcome: CallState): T
   if (call.operation === 'create')
     return outcome === 'executed' ? null : applyCreateDecline(hold, 'not_executed');
   if (hold.channelPreAuthNo === null) return null;
-  if (outcome !== 'executed')
-    return { next: { ...hold, needsAttention: null, version: hold.version + 1 }, events: [] };
+  if (outcome !== 'executed') return applyAttentionMet(hold);
   const captured = call.operation === 'capture';
   const amountCaptured = hold.amountCaptured + (captured ? call.amount : 0);
   const stillHeld = captured && !call.final;

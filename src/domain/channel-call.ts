@@ -96,6 +96,15 @@ export function settledBy(
   }
 }
 
+/**
+ * Whether a read shows that the call has had no effect so far. A status that is unmapped, or still moving, shows nothing;
+ * an object we know that is not found is no proof of anything. A create is absent only when nothing was found.
+ */
+export function showsAbsence(call: ChannelCall, snapshot: HoldSnapshot | undefined): boolean {
+  if (call.operation === 'create') return snapshot === undefined;
+  return snapshot !== undefined && snapshot.status !== 'unknown' && snapshot.status !== 'processing';
+}
+
 /** What the command's caller is told once the call is settled as `state`, with the hold as it is after it. */
 export function resultOf(
   call: Pick<ChannelCall, 'operation'>,

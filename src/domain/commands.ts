@@ -89,10 +89,22 @@ export function parseOperatorInput(
   return { fields };
 }
 
+/** Short, printable, and not one of the names the workflow gives itself. */
+const COMMAND_ID = /^(?!create$|expiry$)[A-Za-z0-9._:-]{1,100}$/;
+/** PostgreSQL stores neither NUL nor half a surrogate pair, and a page shows no control character. */
+const UNPRINTABLE = /\p{Cc}|\p{Surrogate}/u;
+
 function fieldProblem(name: string, value: unknown): string | undefined {
   if (name === 'amount')
     return isAmount(value) ? undefined : '"amount" must be a positive integer of minor units';
   if (name === 'final') return typeof value === 'boolean' ? undefined : '"final" must be true or false';
-  const isText = typeof value === 'string' && value.length > 0 && value.length <= TEXT_LIMIT;
-  return isText ? undefined : `"${name}" must be a text of 1 to ${TEXT_LIMIT} characters`;
+  if (name === 'command_id') {
+    const isName = typeof value === 'string' && COMMAND_ID.test(value);
+    return isName
+      ? undefined
+      : '"command_id" must be a name of its own, 1 to 100 characters of A-Z a-z 0-9 . _ : -';
+  }
+  const isText =
+    typeof value === 'string' && value.length > 0 && value.length <= TEXT_LIMIT && !UNPRINTABLE.test(value);
+  return isText ? undefined : `"${name}" must be a printable text of 1 to ${TEXT_LIMIT} characters`;
 }

@@ -103,6 +103,7 @@ export function applySnapshot(hold: Hold, snapshot: HoldSnapshot, cause: Cause):
     amountCapturable: isHeld(status) ? snapshot.amountCapturable : 0,
     amountCaptured: snapshot.amountCaptured,
     expiresAtMs: cappedExpiry(hold, snapshot),
+    // Whatever an operator should have looked at has moved on.
     needsAttention: null,
     version: hold.version + 1,
   };
@@ -144,8 +145,7 @@ function isSame(a: Hold, b: Hold): boolean {
     a.channelPreAuthNo === b.channelPreAuthNo &&
     a.amountCapturable === b.amountCapturable &&
     a.amountCaptured === b.amountCaptured &&
-    a.expiresAtMs === b.expiresAtMs &&
-    a.needsAttention === b.needsAttention
+    a.expiresAtMs === b.expiresAtMs
   );
 }
 
@@ -206,4 +206,10 @@ export function applyDecline(
     next: { ...next, needsAttention: `the channel refuses to release the hold: ${declineCode}` },
     events: [],
   };
+}
+
+/** An outcome that an operator was asked about is known now. Null when nobody was asked. */
+export function applyAttentionMet(hold: Hold): Transition | null {
+  if (hold.needsAttention === null) return null;
+  return { next: { ...hold, needsAttention: null, version: hold.version + 1 }, events: [] };
 }

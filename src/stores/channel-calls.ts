@@ -78,7 +78,8 @@ ON CONFLICT DO NOTHING RETURNING ${COLUMNS}`;
  * @returns undefined when another call of the object is open (or became so just now): settle that one first
  */
 export async function insertCall(q: Queryable, call: NewCall): Promise<ChannelCall | undefined> {
-  const isFirst = call.operation === 'create' && call.commandId === 'create';
+  // The create written with the row is the first without asking; one that replaces it comes later, about to be sent.
+  const isFirst = call.operation === 'create' && !call.sentNow;
   const n = isFirst ? 1 : await nextN(q, call);
   const workflowId = preAuthWorkflowId(call.merchantId, call.preAuthNo);
   const result = await q.query<CallRow>(INSERT, [

@@ -29,10 +29,13 @@ export async function markOwnerChecked(q: Queryable, hold: LiveHold): Promise<vo
 }
 
 // A call whose key has not been sent for a while: either its workflow is settling it, and the nudge is harmless, or the
-// task that sent it never ended and nobody else knows of it.
+// task that sent it never ended and nobody else knows of it. Nudged more rarely the more often it was sent, so that a
+// long outage does not fill a history.
 const FORGOTTEN = `
-SELECT DISTINCT merchant_id, object_no AS pre_auth_no FROM channel_calls
-WHERE state = 'open' AND object_kind = 'pre_auth' AND last_sent_at < now() - make_interval(secs => $1) LIMIT $2`;
+SELECT merchant_id, object_no AS pre_auth_no FROM channel_calls
+WHERE state = 'open' AND object_kind = 'pre_auth'
+  AND last_sent_at < now() - make_interval(secs => $1 * power(2, least(attempts, 7) - 1))
+ORDER BY last_sent_at LIMIT $2`;
 
 export async function findForgottenCalls(
   q: Queryable,

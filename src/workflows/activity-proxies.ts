@@ -1,5 +1,5 @@
 /** The named time-out and retry profiles under which workflows call activities. */
-import { ActivityFailure, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities';
 
 // One try, short: the whole step stays within one workflow task. What fails is repeated as a normal activity.
@@ -11,8 +11,9 @@ const localRecord = proxyLocalActivities<Activities>({
   startToCloseTimeout: '2s',
   retry: { maximumAttempts: 1 },
 });
+// Settling may replay, read and send again, each with the slow time-out of the channel.
 const durable = proxyActivities<Activities>({
-  startToCloseTimeout: '60s',
+  startToCloseTimeout: '120s',
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
 });
 
@@ -27,9 +28,9 @@ function localThenDurable<A extends unknown[], R>(
   return async (...args) => {
     try {
       return await local(...args);
-    } catch (error) {
-      if (error instanceof ActivityFailure) return normal(...args);
-      throw error;
+    } catch {
+      // Whatever it was (a time-out, a database that is away): the hold lives on, so the step is repeated until it works.
+      return normal(...args);
     }
   };
 }

@@ -8,7 +8,7 @@ import { busyRefusal, closedRefusal, judgeCapture, parseOperatorInput } from '..
 import type { CancelCommand, CaptureCommand, CommandResult } from '../domain/commands';
 import type { Refusal } from '../domain/errors';
 import { isClosed, isHeld } from '../domain/pre-auth';
-import type { Hold } from '../domain/pre-auth';
+import type { Hold, PreAuthStatus } from '../domain/pre-auth';
 import { formatMoney } from '../domain/money';
 import * as messages from './messages';
 
@@ -28,6 +28,8 @@ export class HoldDesk {
   /** Signals are accepted for good when they arrive, so they wait for the slot instead of being refused. */
   readonly queue: Asked[] = [];
   resyncAsked = false;
+  /** News that came while an outcome was being settled: looked at when it is. */
+  newsWhileSettling = false;
   decision: OperatorDecision | null = null;
   /** True while an outcome is unknown and needs an operator: only then their word is taken. */
   decisionWanted = false;
@@ -96,6 +98,16 @@ export class HoldDesk {
     if (result.kind === 'refused')
       this.noteRefusal(`${this.running?.kind ?? 'command'}: ${result.refusal.message}`);
     this.running = null;
+  }
+
+  /** The hold is closed: whoever still waits for the slot is told so. */
+  close(status: PreAuthStatus): void {
+    const waiting = [...(this.asked === null ? [] : [this.asked]), ...this.queue.splice(0)];
+    this.asked = null;
+    for (const command of waiting) {
+      this.results.set(command.commandId, { kind: 'refused', refusal: closedRefusal(status) });
+      this.noteRefusal(`${command.kind}: the hold is closed`);
+    }
   }
 
   update(hold: Hold): void {

@@ -9,7 +9,7 @@ import {
   continueAsNew,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Step } from '../activities/channel';
+import type { Step } from '../activities/execute';
 import { CREATE_COMMAND_ID, EXPIRY_COMMAND_ID } from '../domain/channel-call';
 import type { CallReport } from '../domain/channel-call';
 import type { CommandResult } from '../domain/commands';
@@ -32,6 +32,7 @@ export async function preAuth(ref: PreAuthArgs): Promise<PreAuthStatus> {
       await carryOut(ref, desk, { kind: 'create', commandId: CREATE_COMMAND_ID }),
     );
     const status = await keep(ref, desk);
+    desk.close(status);
     await condition(allHandlersFinished);
     return status;
   });
@@ -143,6 +144,8 @@ async function settle(ref: PreAuthArgs, desk: HoldDesk, first: CallReport): Prom
   if (report.kind !== 'answered') throw new Error(`a call that is being settled cannot be ${report.kind}`);
   const { hold, result } = await activities.recordAnswer(ref, report.callId, report.answer, report.reading);
   desk.update(hold);
+  desk.resyncAsked ||= desk.newsWhileSettling;
+  desk.newsWhileSettling = false;
   return result;
 }
 
@@ -154,7 +157,8 @@ async function waitForTurn(desk: HoldDesk, report: Extract<CallReport, { kind: '
       summary: `ask the channel again: ${report.reason}`.slice(0, 190),
     });
   }
-  // News from the channel is a good moment to ask; it is answered by asking.
+  // News from the channel is a good moment to ask for the outcome; the hold itself is read again afterwards.
+  desk.newsWhileSettling ||= desk.resyncAsked;
   desk.resyncAsked = false;
   desk.decisionWanted = false;
   const decision = desk.decision;
@@ -166,16 +170,11 @@ async function waitForTurn(desk: HoldDesk, report: Extract<CallReport, { kind: '
 async function reread(ref: PreAuthArgs, desk: HoldDesk): Promise<boolean> {
   const read = await activities.readHold(ref);
   desk.update(read.hold);
-  if (read.openCallId !== undefined) {
-    const running = { kind: 'settling', commandId: read.openCallId };
-    desk.running = running;
-    const left = {
-      kind: 'unsettled',
-      callId: read.openCallId,
-      retryAfterMs: 0,
-      reason: 'left open',
-    } as const;
-    desk.finish(running.commandId, await settle(ref, desk, left));
+  if (read.openCall !== undefined) {
+    const { id: callId, operation: kind, commandId } = read.openCall;
+    desk.running = { kind, commandId };
+    const left = { kind: 'unsettled', callId, retryAfterMs: 0, reason: 'left open' } as const;
+    desk.finish(commandId, await settle(ref, desk, left));
   }
   return read.answered;
 }

@@ -1,6 +1,6 @@
 import { CHANNEL_HOLD_STATUSES } from '../../src/domain/channel';
 import type { ChannelHoldStatus } from '../../src/domain/channel';
-import { causeOf, EXPIRY_COMMAND_ID, resultOf, settledBy } from '../../src/domain/channel-call';
+import { causeOf, EXPIRY_COMMAND_ID, resultOf, settledBy, showsAbsence } from '../../src/domain/channel-call';
 import type { CallOperation, CallState } from '../../src/domain/channel-call';
 import type { PreAuthStatus } from '../../src/domain/pre-auth';
 import { AMOUNT, call, hold, snapshot } from './holds';
@@ -102,5 +102,20 @@ describe('resultOf', () => {
         },
       },
     );
+  });
+});
+
+describe('showsAbsence', () => {
+  test.each(CHANNEL_HOLD_STATUSES)('a read of %s', (status) => {
+    const moving = status === 'unknown' || status === 'processing';
+    expect(showsAbsence(call('create'), snapshot(status))).toBe(false);
+    expect(showsAbsence(call('capture'), snapshot(status))).toBe(!moving);
+    expect(showsAbsence(call('cancel'), snapshot(status))).toBe(!moving);
+  });
+
+  test('nothing found: no proof but for a create', () => {
+    expect(showsAbsence(call('create'), undefined)).toBe(true);
+    expect(showsAbsence(call('capture'), undefined)).toBe(false);
+    expect(showsAbsence(call('cancel'), undefined)).toBe(false);
   });
 });

@@ -56,7 +56,7 @@ test('the refusals of the slot name the state', () => {
 });
 
 describe('parseOperatorInput', () => {
-  const parse = (input: unknown) => parseOperatorInput(input, ['amount', 'final', 'by', 'reason']);
+  const parse = (input: unknown) => parseOperatorInput(input, ['amount', 'final', 'by', 'reason', 'command_id']);
 
   test.each([
     [undefined, {}],
@@ -79,9 +79,18 @@ describe('parseOperatorInput', () => {
     [{ amount: 1.5 }, '"amount" must be a positive integer of minor units'],
     [{ amount: null }, '"amount" must be a positive integer of minor units'],
     [{ final: 'false' }, '"final" must be true or false'],
-    [{ by: '' }, '"by" must be a text of 1 to 500 characters'],
-    [{ by: 7 }, '"by" must be a text of 1 to 500 characters'],
-    [{ reason: 'x'.repeat(501) }, '"reason" must be a text of 1 to 500 characters'],
+    [{ reason: 'a\u0000b' }, '"reason" must be a printable text of 1 to 500 characters'],
+    [{ reason: 'a\ud800b' }, '"reason" must be a printable text of 1 to 500 characters'],
+    ...['', 'create', 'expiry', 'x'.repeat(101), 'a b', 7].map(
+      (id) =>
+        [
+          { command_id: id },
+          '"command_id" must be a name of its own, 1 to 100 characters of A-Z a-z 0-9 . _ : -',
+        ] as [object, string],
+    ),
+    [{ by: '' }, '"by" must be a printable text of 1 to 500 characters'],
+    [{ by: 7 }, '"by" must be a printable text of 1 to 500 characters'],
+    [{ reason: 'x'.repeat(501) }, '"reason" must be a printable text of 1 to 500 characters'],
   ])('refuses %j', (input, problem) => expect(parse(input)).toEqual({ problem }));
 
   test('what the object inherits is no field', () => {

@@ -2,6 +2,7 @@ import { CHANNEL_HOLD_STATUSES } from '../../src/domain/channel';
 import type { ChannelHoldStatus } from '../../src/domain/channel';
 import {
   applyCreateDecline,
+  applyAttentionMet,
   applyDecline,
   applySnapshot,
   isClosed,
@@ -126,10 +127,16 @@ describe('what comes with a snapshot', () => {
     expect(far?.next.expiresAtMs).toBe(before.expiresAtMs);
   });
 
-  test('attention is no longer needed once the channel has answered', () => {
+  test('attention is no longer needed once the hold has moved on, and a reading that shows no change does not end it', () => {
     const before = hold('requires_capture', { needsAttention: 'an outcome is unknown' });
-    const after = applySnapshot(before, snapshot('requires_capture'), 'channel');
-    expect(after).toMatchObject({ next: { needsAttention: null }, events: [] });
+    expect(applySnapshot(before, snapshot('requires_capture'), 'channel')).toBeNull();
+    expect(applySnapshot(before, snapshot('canceled'), 'channel')).toMatchObject({
+      next: { needsAttention: null },
+    });
+    expect(applyAttentionMet(before)).toMatchObject({
+      next: { needsAttention: null, version: before.version + 1 },
+    });
+    expect(applyAttentionMet(hold('requires_capture'))).toBeNull();
   });
 });
 

@@ -1,7 +1,7 @@
 /** Capture and cancel: the record first, then the workflow's one slot, then the answer from the rows. */
 import { resultOf } from '../../domain/channel-call';
 import { closedRefusal } from '../../domain/commands';
-import type { CancelCommand, CaptureCommand, CommandResult } from '../../domain/commands';
+import type { CancelCommand, CaptureCommand } from '../../domain/commands';
 import { fail, HoldfastError } from '../../domain/errors';
 import { isClosed } from '../../domain/pre-auth';
 import { capturedByCommand, findCalls } from '../../stores/channel-calls';
@@ -74,30 +74,29 @@ async function carryOut(
   own: Ownership,
 ): Promise<CommandOutcome> {
   await own.insert();
-  const earlier = await settledEarlier(deps, row, command.commandId, own.takenOver);
-  const outcome = earlier ?? (isClosed(row.status) ? closed(row) : await ask(deps, row, command));
+  const earlier = own.takenOver ? await outcomeInRows(deps, row, command.commandId) : undefined;
+  // A call that is still open is joined by asking; a settled one answers by itself.
+  const known = earlier?.kind === 'result' ? earlier : undefined;
+  const outcome = known ?? (isClosed(row.status) ? closed(row) : await ask(deps, row, command));
   if (outcome.kind === 'accepted' || outcome.result.kind === 'done') return outcome;
   // Refused because of the state it may itself have brought about: an answer lost on the way, then asked again.
-  const settled = await settledEarlier(deps, row, command.commandId, true);
-  const final = settled ?? outcome;
-  if (final.kind === 'result' && final.result.kind === 'refused')
-    throw new HoldfastError(final.result.refusal);
-  return final;
+  const final = (await outcomeInRows(deps, row, command.commandId)) ?? outcome;
+  if (final.kind === 'accepted' || final.result.kind === 'done') return final;
+  throw new HoldfastError(final.result.refusal);
 }
 
-/** What became of this very command, if its call is settled: the rows answer, workflow alive or closed. */
-async function settledEarlier(
+/** What the rows say of this very command, workflow alive or closed; undefined when it never got as far as a call. */
+async function outcomeInRows(
   deps: PreAuthDeps,
   row: PreAuthRow,
   commandId: string,
-  possible: boolean,
 ): Promise<CommandOutcome | undefined> {
-  if (!possible) return undefined;
   const ref = { merchantId: row.merchant_id, preAuthNo: row.pre_auth_no };
   const { own } = await findCalls(deps.db, ref, commandId);
-  if (own === undefined || own.state === 'open') return undefined;
-  const result: CommandResult = resultOf(own, own.state, own.declineCode, toHold(await mustRead(deps, row)));
-  return { kind: 'result', result };
+  if (own === undefined) return undefined;
+  if (own.state === 'open') return { kind: 'accepted' };
+  const hold = toHold(await mustRead(deps, row));
+  return { kind: 'result', result: resultOf(own, own.state, own.declineCode, hold) };
 }
 
 function closed(row: PreAuthRow): CommandOutcome {

@@ -1,0 +1,122 @@
+/** Carries out a command: its call row is found or written under the hold's lock, then sent. May run twice, at any point. */
+import { judgeCapture, judgeRelease } from '../domain/commands';
+import type { Command } from '../domain/commands';
+import type { CallReport, ChannelCall, CREATE_COMMAND_ID } from '../domain/channel-call';
+import { EXPIRY_COMMAND_ID, resultOf } from '../domain/channel-call';
+import type { Refusal } from '../domain/errors';
+import type { Hold } from '../domain/pre-auth';
+import { mayReplay } from '../domain/settle';
+import { findCalls, insertCall, touchCall } from '../stores/channel-calls';
+import type { NewCall } from '../stores/channel-calls';
+import { withTransaction } from '../stores/postgres';
+import type { Queryable } from '../stores/postgres';
+import { lockPreAuth, readPreAuth, toHold } from '../stores/pre-auths';
+import type { PreAuthRow } from '../stores/pre-auths';
+import { evidenceOf, limitsOf, send, unsettled } from './exchange';
+import type { ActivityDeps, HoldRef } from './deps';
+
+/** A hold as it is now, and what became of the step. */
+export interface StepOutcome {
+  readonly hold: Hold;
+  readonly report: CallReport;
+}
+
+/** A create is the first command of every hold; it has no parameters, and its call was written with the row. */
+export type Step = Command | { readonly kind: 'create'; readonly commandId: typeof CREATE_COMMAND_ID };
+
+export function createExecuteActivities(deps: ActivityDeps) {
+  /** The first attempt at a command, and the resumption of one that a crash cut off. */
+  async function executeCommand(ref: HoldRef, step: Step): Promise<StepOutcome> {
+    const { row, next } = await begin(deps, ref, step);
+    const hold = toHold(row);
+    if ('report' in next) return { hold, report: next.report };
+    const report = next.fresh
+      ? await send(deps, row, hold, next.call, deps.exchangeTimeoutMs)
+      : await resend(deps, row, hold, next.call, deps.exchangeTimeoutMs);
+    return { hold, report };
+  }
+
+  return { executeCommand };
+}
+
+/** Either the call to send (`fresh`: written just now, so nobody has sent it), or the end of the step. */
+type Begun = { readonly call: ChannelCall; readonly fresh: boolean } | { readonly report: CallReport };
+
+/**
+ * Looks, judges and writes the call under one lock: an attempt that stalled since it looked finds what a later one did,
+ * and never opens a second call for the same command. A create writes nothing here, so it only looks.
+ */
+async function begin(
+  deps: ActivityDeps,
+  ref: HoldRef,
+  step: Step,
+): Promise<{ row: PreAuthRow; next: Begun }> {
+  if (step.kind === 'create') {
+    const row = await mustRead(readPreAuth(deps.db, ref.merchantId, ref.preAuthNo), ref);
+    const known = await lookUp(deps.db, toHold(row), step);
+    if (known === undefined) throw new Error(`hold ${ref.preAuthNo} has no create call`);
+    return { row, next: known };
+  }
+  return withTransaction(deps.db, async (tx) => {
+    const row = await mustRead(lockPreAuth(tx, ref.merchantId, ref.preAuthNo), ref);
+    const hold = toHold(row);
+    const known = await lookUp(tx, hold, step);
+    if (known !== undefined) return { row, next: known };
+    const call = newCall(hold, step);
+    if ('code' in call) return { row, next: { report: { kind: 'refused', refusal: call } } };
+    const inserted = await insertCall(tx, call);
+    if (inserted === undefined)
+      throw new Error(`hold ${ref.preAuthNo} has an open call that its lock did not show`);
+    return { row, next: { call: inserted, fresh: true } };
+  });
+}
+
+/** What the call rows say of the step; undefined: nothing, it may be begun. */
+async function lookUp(q: Queryable, hold: Hold, step: Step): Promise<Begun | undefined> {
+  const { open, own } = await findCalls(q, hold, step.commandId);
+  if (open?.commandId === step.commandId) return { call: open, fresh: false };
+  if (open !== undefined) return { report: { kind: 'other_open', callId: open.id } };
+  // The expiry keeps trying under the same name; every other command has one outcome, for good.
+  if (own === undefined || step.commandId === EXPIRY_COMMAND_ID) return undefined;
+  return { report: { kind: 'settled', result: resultOf(own, own.state, own.declineCode, hold) } };
+}
+
+/** Sends an open call's key again, as long as the channel still knows what it did under it. */
+export async function resend(
+  deps: ActivityDeps,
+  row: PreAuthRow,
+  hold: Hold,
+  call: ChannelCall,
+  timeoutMs: number,
+): Promise<CallReport> {
+  if (!mayReplay(evidenceOf(call), limitsOf(deps, hold), deps.now())) {
+    return unsettled(deps, hold, call, 'the key cannot be replayed');
+  }
+  return send(deps, row, hold, await touchCall(deps.db, call), timeoutMs);
+}
+
+function newCall(hold: Hold, step: Command): NewCall | Refusal {
+  const base = {
+    merchantId: hold.merchantId,
+    preAuthNo: hold.preAuthNo,
+    channelAccountId: hold.channelAccountId,
+    currency: hold.currency,
+    commandId: step.commandId,
+    sentNow: true,
+  };
+  if (step.kind === 'capture') {
+    const judged = judgeCapture(hold, step);
+    if ('code' in judged) return judged;
+    return { ...base, operation: 'capture', ...judged, by: step.by, reason: step.reason };
+  }
+  const refusal = judgeRelease(hold);
+  if (refusal !== undefined) return refusal;
+  const { by, reason } = step.kind === 'cancel' ? step : { by: undefined, reason: 'expired' };
+  return { ...base, operation: 'cancel', amount: 0, final: true, by, reason };
+}
+
+export async function mustRead(reading: Promise<PreAuthRow | undefined>, ref: HoldRef): Promise<PreAuthRow> {
+  const row = await reading;
+  if (row === undefined) throw new Error(`there is no hold ${ref.preAuthNo} of merchant ${ref.merchantId}`);
+  return row;
+}
