@@ -1,0 +1,28 @@
+/** `npm run bench -- <name> [--quick]`: one file of this folder per name. */
+import * as holds from './holds';
+
+interface Bench {
+  readonly about: string;
+  run(options: { readonly quick: boolean }): Promise<void>;
+}
+
+const BENCHES: Readonly<Record<string, Bench>> = { holds };
+
+async function main(): Promise<void> {
+  const [name = '', ...flags] = process.argv.slice(2);
+  const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
+  const unknownFlag = flags.find((flag) => flag !== '--quick');
+  if (bench === undefined || unknownFlag !== undefined) {
+    const what = bench === undefined ? `There is no bench "${name}".` : `There is no option ${unknownFlag}.`;
+    console.error(`${what} Usage: npm run bench -- <name> [--quick]\n`);
+    for (const [known, { about }] of Object.entries(BENCHES)) console.error(`  ${known.padEnd(10)} ${about}`);
+    process.exitCode = 2;
+    return;
+  }
+  await bench.run({ quick: flags.includes('--quick') });
+}
+
+main().catch((error: unknown) => {
+  console.error((error as Error).stack ?? String(error));
+  process.exitCode = 1;
+});
