@@ -3,12 +3,12 @@ import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { NativeConnection } from '@temporalio/worker';
 import { createActivities } from './activities';
-import { createAccountDirectory } from './activities/accounts';
 import type { Activities } from './activities';
 import { capabilitiesOf, createChannelRegistry } from './channels/registry';
-import type { ChannelRegistry } from './channels/registry';
 import type { Config } from './config/config';
 import type { Logger } from './observability/logger';
+import { createAccountDirectory } from './stores/account-directory';
+import type { AccountDirectory } from './stores/account-directory';
 import { createDatabase } from './stores/postgres';
 import type { Database } from './stores/postgres';
 import { createSecretBox } from './stores/secret-box';
@@ -21,17 +21,17 @@ export interface Foundation {
   readonly log: Logger;
   readonly db: Database;
   readonly box: SecretBox;
-  readonly channels: ChannelRegistry;
+  readonly accounts: AccountDirectory;
 }
 
 export function createFoundation(config: Config, log: Logger): Foundation {
-  return {
-    config,
-    log,
-    db: createDatabase(config, (error) => log.warn({ err: error }, 'an idle database connection was lost')),
-    box: createSecretBox(config.HOLDFAST_ENCRYPTION_KEYS),
-    channels: createChannelRegistry({ stripeApiBase: config.STRIPE_API_BASE }),
-  };
+  const db = createDatabase(config, (error) =>
+    log.warn({ err: error }, 'an idle database connection was lost'),
+  );
+  const box = createSecretBox(config.HOLDFAST_ENCRYPTION_KEYS);
+  const channels = createChannelRegistry({ stripeApiBase: config.STRIPE_API_BASE });
+  const accounts = createAccountDirectory(db, box, (account) => channels.adapterFor(account));
+  return { config, log, db, box, accounts };
 }
 
 /** Address, namespace, TLS and key of Temporal, from TEMPORAL_* and the TOML profile. */
@@ -62,12 +62,16 @@ export function createWorkerActivities(
   connection: NativeConnection,
   namespace: string,
 ): Activities {
-  const { config, log, db, box, channels } = foundation;
+  const { config, log, db, box, accounts } = foundation;
   return createActivities({
     db,
     box,
     log,
-    adapterOf: createAccountDirectory(db, box, (account) => channels.adapterFor(account)),
+    adapterOf: async (accountId) => {
+      const adapter = await accounts(accountId);
+      if (adapter === undefined) throw new Error(`there is no channel account ${accountId}`);
+      return adapter;
+    },
     idempotencyHorizonMs: (channel) => capabilitiesOf(channel).idempotencyHorizonSeconds * 1000,
     workflows: createGateway(foundation, new Client({ connection, namespace })),
     exchangeTimeoutMs: config.CHANNEL_TIMEOUT * 1000,

@@ -63,6 +63,7 @@ async function processEvent(deps: ActivityDeps, event: WaitingEvent): Promise<vo
     accountId: event.channel_account_id,
     objectId: event.object_id,
     holdfastId: event.holdfast_id,
+    causedByKey: null,
   });
   if (match === undefined) {
     // Events that speak of no object of ours (another system on the same account) wait like early ones, then end unmatched.

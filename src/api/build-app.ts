@@ -1,8 +1,8 @@
 /** The API of a process, from its parts: which routes there are, and what each of them is given. */
 import type { Express } from 'express';
 import type { Config } from '../config/config';
-import type { ChannelRegistry } from '../channels/registry';
 import type { Logger } from '../observability/logger';
+import type { AccountDirectory } from '../stores/account-directory';
 import type { Database } from '../stores/postgres';
 import type { SecretBox } from '../stores/secret-box';
 import type { PreAuthGateway } from '../temporal/pre-auth-gateway';
@@ -23,13 +23,13 @@ export interface ApiParts {
   readonly log: Logger;
   readonly db: Database;
   readonly box: SecretBox;
-  readonly channels: ChannelRegistry;
+  readonly accounts: AccountDirectory;
   readonly gateway: PreAuthGateway;
   readonly checks: HealthChecks;
 }
 
 export function apiRoutes(parts: ApiParts): Route[] {
-  const { config, log, db, box, channels, gateway } = parts;
+  const { config, log, db, box, accounts, gateway } = parts;
   const waitTimeoutMs = config.API_WAIT_TIMEOUT * 1000;
   const webhookUrlPolicy = {
     production: config.NODE_ENV === 'production',
@@ -38,7 +38,7 @@ export function apiRoutes(parts: ApiParts): Route[] {
   const minExpiresInSeconds = config.PRE_AUTH_MIN_EXPIRES_IN;
   const documented = [
     ...preAuthRoutes({ db, box, log, gateway, waitTimeoutMs, minExpiresInSeconds, webhookUrlPolicy }),
-    ...channelEventRoutes({ db, box, log, gateway, adapterFor: (account) => channels.adapterFor(account) }),
+    ...channelEventRoutes({ db, box, log, gateway, accounts }),
     ...adminRoutes({ db, box }),
     ...healthRoutes(parts.checks),
   ];

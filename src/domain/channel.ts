@@ -165,6 +165,8 @@ export interface InboundEvent {
   readonly type: string;
   readonly objectId?: string;
   readonly holdfastId?: string;
+  /** The idempotency key of the request that brought it about: one of ours means that its answer tells the same. */
+  readonly causedByKey?: string;
 }
 
 /** Thrown by parseInboundEvent for a body whose signature does not hold. */

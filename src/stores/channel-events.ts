@@ -72,6 +72,8 @@ export interface MatchedHold {
   merchant_id: string;
   pre_auth_no: string;
   closed: boolean;
+  /** The event echoes a call of ours whose answer is recorded or on its way: it tells nothing new. */
+  echo: boolean;
   /** A call of ours is on its way to the channel: its own answer tells what this event tells. */
   busy: boolean;
 }
@@ -89,6 +91,10 @@ WITH hold AS (
 )
 SELECT merchant_id, pre_auth_no, closed_at IS NOT NULL AS closed, EXISTS (
   SELECT 1 FROM channel_calls c
+  WHERE c.idempotency_key = $5 AND c.channel_account_id = $1
+    AND (c.state <> 'open' OR c.last_sent_at > now() - interval '5 seconds')
+) AS echo, EXISTS (
+  SELECT 1 FROM channel_calls c
   WHERE c.merchant_id = hold.merchant_id AND c.object_kind = 'pre_auth' AND c.object_no = hold.pre_auth_no
     AND c.state = 'open' AND c.last_sent_at > now() - interval '5 seconds'
 ) AS busy FROM hold`;
@@ -98,7 +104,12 @@ const HOLDFAST_ID = /^pre-auth\/([0-9a-f-]{36})\/([A-Za-z0-9._-]{1,64})$/;
 
 export async function matchHold(
   q: Queryable,
-  event: { accountId: string; objectId: string | null; holdfastId: string | null },
+  event: {
+    accountId: string;
+    objectId: string | null;
+    holdfastId: string | null;
+    causedByKey: string | null;
+  },
 ): Promise<MatchedHold | undefined> {
   const parts = HOLDFAST_ID.exec(event.holdfastId ?? '');
   const result = await q.query<MatchedHold>(MATCH, [
@@ -106,6 +117,7 @@ export async function matchHold(
     event.objectId,
     parts?.[1] ?? NO_MERCHANT,
     parts?.[2] ?? '',
+    event.causedByKey,
   ]);
   return result.rows[0];
 }

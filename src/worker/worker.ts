@@ -23,6 +23,8 @@ export async function createWorker(deps: WorkerDeps): Promise<Worker> {
     workflowBundle: await bundleOf(deps.bundlePath),
     // Long enough for an exchange with a channel that has begun, so that a deploy leaves no outcome unknown.
     shutdownGraceTime: SHUTDOWN_GRACE,
+    // After the death of a worker its holds wait this long for it before another one may take them; the API waits 15 s.
+    stickyQueueScheduleToStartTimeout: '4s',
   });
 }
 

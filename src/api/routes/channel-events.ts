@@ -1,10 +1,10 @@
 /** Where channels send their events: verified by the channel's own method, stored once, acknowledged only when stored. */
 import { z } from 'zod';
 import { CHANNELS, InvalidEventSignature } from '../../domain/channel';
-import type { ChannelAccount, ChannelAdapter } from '../../domain/channel';
+import type { ChannelAdapter, InboundEvent } from '../../domain/channel';
 import { fail } from '../../domain/errors';
 import type { Logger } from '../../observability/logger';
-import { loadAccount } from '../../stores/channel-accounts';
+import type { AccountDirectory } from '../../stores/account-directory';
 import { EVENT_BODY_PURPOSE, markProcessed, matchHold, storeChannelEvent } from '../../stores/channel-events';
 import type { Database } from '../../stores/postgres';
 import type { SecretBox } from '../../stores/secret-box';
@@ -18,7 +18,7 @@ export interface ChannelEventDeps {
   readonly db: Database;
   readonly box: SecretBox;
   readonly log: Logger;
-  readonly adapterFor: (account: ChannelAccount) => ChannelAdapter;
+  readonly accounts: AccountDirectory;
   readonly gateway: Pick<PreAuthGateway, 'resyncPreAuth'>;
 }
 
@@ -41,19 +41,18 @@ export function channelEventRoutes(deps: ChannelEventDeps): Route[] {
     },
     errors: ['NOT_FOUND', 'SIGNATURE_INVALID', 'PRE_AUTH_NOT_SUPPORTED'],
     async handler({ params, rawBody, headers }) {
-      const account = await loadAccount(deps.db, deps.box, params.account);
-      if (account === undefined || account.channel !== params.channel) throw fail('NOT_FOUND');
-      const event = parse(deps.adapterFor(account), rawBody, headers as Record<string, string | undefined>);
+      const adapter = await deps.accounts(params.account);
+      if (adapter === undefined || adapter.channel !== params.channel) throw fail('NOT_FOUND');
+      const event = parse(adapter, rawBody, headers as Record<string, string | undefined>);
       const id = await storeChannelEvent(deps.db, {
-        accountId: account.id,
+        accountId: params.account,
         ...event,
         objectId: event.objectId,
         holdfastId: event.holdfastId,
         bodySealed: deps.box.seal(rawBody.toString('utf8'), EVENT_BODY_PURPOSE),
       });
       // A repeat is acknowledged and otherwise ignored: the first one was signalled, or the pick-up does it.
-      if (id !== undefined)
-        await tell(deps, account.id, id, event.objectId ?? null, event.holdfastId ?? null);
+      if (id !== undefined) await tell(deps, params.account, id, event);
       return { status: 200, raw: { contentType: 'application/json', body: '{"received":true}' } };
     },
   });
@@ -74,14 +73,16 @@ async function tell(
   deps: ChannelEventDeps,
   accountId: string,
   id: number,
-  objectId: string | null,
-  holdfastId: string | null,
+  event: InboundEvent,
 ): Promise<void> {
   try {
-    const match = await matchHold(deps.db, { accountId, objectId, holdfastId });
+    const { objectId = null, holdfastId = null, causedByKey = null } = event;
+    const match = await matchHold(deps.db, { accountId, objectId, holdfastId, causedByKey });
+    if (match === undefined) return;
+    if (match.echo) return await markProcessed(deps.db, id);
     // While a call of ours is under way its answer says the same, and news that reaches a workflow in the moment it
     // closes would throw its task away. The pick-up comes back to these.
-    if (match === undefined || match.closed || match.busy) return;
+    if (match.closed || match.busy) return;
     await deps.gateway.resyncPreAuth(match.merchant_id, match.pre_auth_no);
     await markProcessed(deps.db, id);
   } catch (error) {

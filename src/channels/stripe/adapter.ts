@@ -220,11 +220,13 @@ function parseEvent(
   const intent = object.object === 'payment_intent' ? object.id : object.payment_intent;
   const objectId = typeof intent === 'string' ? intent : intent?.id;
   const holdfastId = object.metadata?.['holdfast_id'];
+  const key = event.request?.idempotency_key;
   return {
     eventId: event.id,
     type: event.type,
     ...(objectId === undefined ? {} : { objectId }),
     ...(holdfastId === undefined ? {} : { holdfastId }),
+    ...(typeof key === 'string' ? { causedByKey: key } : {}),
   };
 }
 

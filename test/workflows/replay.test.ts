@@ -1,0 +1,77 @@
+/**
+ * Every recorded history is replayed against the workflows as they are now: a change that would break holds under way
+ * fails here. Recorded by `node --import tsx dev/record-histories.ts` (before 1.0 they may be recorded again).
+ */
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DeterminismViolationError } from '@temporalio/workflow';
+import { historyFromJSON } from '@temporalio/common/lib/proto-utils';
+import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
+import type { WorkflowBundle } from '@temporalio/worker';
+import { HISTORY_PATHS } from '../../dev/history-paths';
+
+const FOLDER = join(__dirname, 'histories');
+const EXPECTED = HISTORY_PATHS.map(({ name }) => `${name}.json`).sort();
+const WORKFLOW_ID = 'pre-auth/11111111-1111-4111-8111-111111111111/REPLAYED';
+
+const textOf = (file: string) => readFileSync(join(FOLDER, file), 'utf8');
+
+/** Payloads are base64 in a history: what they say is appended in the clear. */
+function inTheClear(json: string): string {
+  const payloads = [...json.matchAll(/"data": "([A-Za-z0-9+/=]+)"/g)].map(([, data = '']) =>
+    Buffer.from(data, 'base64').toString('utf8'),
+  );
+  return [json, ...payloads].join('\n');
+}
+
+/** What must never be in a workflow's history, or names the machine it was recorded on. */
+function leaksOf(text: string): string[] {
+  const forbidden = [/_secret_/, /@/, /whsec_/, /sk_test_/, /example\.com/, /\/(?:root|home|work|Users)\//];
+  return forbidden.flatMap((pattern) => pattern.exec(text)?.[0] ?? []);
+}
+
+describe('recorded histories', () => {
+  let workflowBundle: WorkflowBundle;
+
+  beforeAll(async () => {
+    const quiet = { logging: { filter: 'OFF', console: {} } };
+    Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: quiet });
+    workflowBundle = await bundleWorkflowCode({
+      workflowsPath: join(__dirname, '..', '..', 'src', 'workflows', 'index.ts'),
+      logger: new DefaultLogger('ERROR'),
+    });
+  }, 120_000);
+
+  test('there is one for every path', () => {
+    expect(readdirSync(FOLDER).sort()).toEqual(EXPECTED);
+    expect(EXPECTED.length).toBeGreaterThanOrEqual(18);
+  });
+
+  test.each(EXPECTED)(
+    '%s replays',
+    async (file) => {
+      const history = historyFromJSON(JSON.parse(textOf(file)));
+      await Worker.runReplayHistory({ workflowBundle }, history, WORKFLOW_ID);
+    },
+    120_000,
+  );
+
+  test('a history that the workflow would not have made is refused', async () => {
+    const other = textOf('canceled.json').replace('"name": "preAuth"', '"name": "pickup"');
+    const replaying = Worker.runReplayHistory(
+      { workflowBundle },
+      historyFromJSON(JSON.parse(other)),
+      WORKFLOW_ID,
+    );
+    await expect(replaying).rejects.toThrow(DeterminismViolationError);
+  }, 120_000);
+
+  test.each(EXPECTED)('%s carries no secret, no personal datum and no machine', (file) => {
+    expect(leaksOf(inTheClear(textOf(file)))).toEqual([]);
+  });
+
+  test('a leak would be seen, also inside a payload', () => {
+    const data = Buffer.from('{"clientSecret":"pi_1_secret_2","email":"a@b.co"}').toString('base64');
+    expect(leaksOf(inTheClear(`{ "data": "${data}" }`))).toEqual(['_secret_', '@']);
+  });
+});
