@@ -198,6 +198,7 @@ CREATE TABLE pre_auths (
   CONSTRAINT pre_auths_status_check CHECK ((status = ANY (ARRAY['requires_payment_method'::text, 'requires_confirmation'::text, 'requires_action'::text, 'processing'::text, 'requires_capture'::text, 'partially_captured'::text, 'succeeded'::text, 'canceled'::text, 'expired'::text, 'failed'::text]))),
   CONSTRAINT pre_auths_world_check CHECK ((world = ANY (ARRAY['live'::text, 'test'::text])))
 );
+CREATE INDEX pre_auths_closed_unchecked ON public.pre_auths USING btree (closed_at) WHERE ((closed_at IS NOT NULL) AND (owner_checked_at <= closed_at));
 CREATE INDEX pre_auths_list ON public.pre_auths USING btree (merchant_id, created_at DESC, pre_auth_no DESC);
 CREATE INDEX pre_auths_live ON public.pre_auths USING btree (owner_checked_at NULLS FIRST) WHERE (closed_at IS NULL);
 CREATE INDEX pre_auths_order ON public.pre_auths USING btree (merchant_id, order_no);

@@ -81,6 +81,7 @@ CREATE TABLE pre_auths (
 );
 CREATE INDEX pre_auths_list ON pre_auths (merchant_id, created_at DESC, pre_auth_no DESC);
 CREATE INDEX pre_auths_order ON pre_auths (merchant_id, order_no);
+CREATE INDEX pre_auths_closed_unchecked ON pre_auths (closed_at) WHERE closed_at IS NOT NULL AND owner_checked_at <= closed_at;
 CREATE INDEX pre_auths_live ON pre_auths (owner_checked_at NULLS FIRST) WHERE closed_at IS NULL;
 
 -- An order has at most one live or successful payment or hold.

@@ -10,6 +10,8 @@ export interface WorkflowGateway {
   ensurePreAuth(merchantId: string, preAuthNo: string): Promise<void>;
   /** Tells the hold's workflow to read its object again, starting it when it is not running. */
   resyncPreAuth(merchantId: string, preAuthNo: string): Promise<void>;
+  /** Tells a workflow that is still running to look at its row; does nothing when there is none. */
+  wakePreAuth(merchantId: string, preAuthNo: string): Promise<void>;
 }
 
 export interface ActivityDeps {

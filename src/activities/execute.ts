@@ -1,4 +1,4 @@
-/** Carries out a command: its call row is found or written under the hold's lock, then sent. May run twice, at any point. */
+/** Carries out a command: its call row is found or written, then sent. May run twice, at any point. */
 import { judgeCapture, judgeRelease } from '../domain/commands';
 import type { Command } from '../domain/commands';
 import type { CallReport, ChannelCall, CREATE_COMMAND_ID } from '../domain/channel-call';
@@ -8,12 +8,13 @@ import type { Hold } from '../domain/pre-auth';
 import { mayReplay } from '../domain/settle';
 import { findCalls, insertCall, touchCall } from '../stores/channel-calls';
 import type { NewCall } from '../stores/channel-calls';
-import { withTransaction } from '../stores/postgres';
 import type { Queryable } from '../stores/postgres';
-import { lockPreAuth, readPreAuth, toHold } from '../stores/pre-auths';
+import { readPreAuth, toHold } from '../stores/pre-auths';
 import type { PreAuthRow } from '../stores/pre-auths';
 import { evidenceOf, limitsOf, send, unsettled } from './exchange';
 import type { ActivityDeps, HoldRef } from './deps';
+
+const MAX_LOOKS = 5;
 
 /** A hold as it is now, and what became of the step. */
 export interface StepOutcome {
@@ -43,32 +44,27 @@ export function createExecuteActivities(deps: ActivityDeps) {
 type Begun = { readonly call: ChannelCall; readonly fresh: boolean } | { readonly report: CallReport };
 
 /**
- * Looks, judges and writes the call under one lock: an attempt that stalled since it looked finds what a later one did,
- * and never opens a second call for the same command. A create writes nothing here, so it only looks.
+ * Looks, judges and writes the call, the last only if the hold is still as it was judged: an attempt that stalled since
+ * it looked writes nothing, looks again and finds what a later one did.
  */
 async function begin(
   deps: ActivityDeps,
   ref: HoldRef,
   step: Step,
 ): Promise<{ row: PreAuthRow; next: Begun }> {
-  if (step.kind === 'create') {
+  for (let look = 1; look <= MAX_LOOKS; look++) {
     const row = await mustRead(readPreAuth(deps.db, ref.merchantId, ref.preAuthNo), ref);
-    const known = await lookUp(deps.db, toHold(row), step);
-    if (known === undefined) throw new Error(`hold ${ref.preAuthNo} has no create call`);
-    return { row, next: known };
-  }
-  return withTransaction(deps.db, async (tx) => {
-    const row = await mustRead(lockPreAuth(tx, ref.merchantId, ref.preAuthNo), ref);
     const hold = toHold(row);
-    const known = await lookUp(tx, hold, step);
+    const known = await lookUp(deps.db, hold, step);
     if (known !== undefined) return { row, next: known };
+    // The API writes it with the row; that it is missing would mean the transaction was torn.
+    if (step.kind === 'create') throw new Error(`hold ${ref.preAuthNo} has no create call`);
     const call = newCall(hold, step);
     if ('code' in call) return { row, next: { report: { kind: 'refused', refusal: call } } };
-    const inserted = await insertCall(tx, call);
-    if (inserted === undefined)
-      throw new Error(`hold ${ref.preAuthNo} has an open call that its lock did not show`);
-    return { row, next: { call: inserted, fresh: true } };
-  });
+    const inserted = await insertCall(deps.db, call, hold.version);
+    if (inserted !== undefined) return { row, next: { call: inserted, fresh: true } };
+  }
+  throw new Error(`hold ${ref.preAuthNo} changed at each of ${MAX_LOOKS} looks`);
 }
 
 /** What the call rows say of the step; undefined: nothing, it may be begun. */

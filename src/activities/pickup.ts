@@ -3,7 +3,12 @@ import { heartbeat } from '@temporalio/activity';
 import { findWaitingEvents, markProcessed, matchHold, postponeEvent } from '../stores/channel-events';
 import type { MatchedHold, WaitingEvent } from '../stores/channel-events';
 import { deleteExpiredRecords } from '../stores/idempotency';
-import { findForgottenCalls, findUncheckedHolds, markOwnerChecked } from '../stores/live-objects';
+import {
+  findForgottenCalls,
+  findUncheckedClosedHolds,
+  findUncheckedHolds,
+  markOwnerChecked,
+} from '../stores/live-objects';
 import { appendNote } from '../stores/outbox';
 import { withTransaction } from '../stores/postgres';
 import { lockPreAuth, toHold } from '../stores/pre-auths';
@@ -37,6 +42,13 @@ export function createPickupActivities(deps: ActivityDeps) {
         await markOwnerChecked(deps.db, hold);
       });
     }
+    for (const hold of await findUncheckedClosedHolds(deps.db, HOLD_BATCH)) {
+      heartbeat();
+      await attempt(async () => {
+        await deps.workflows.wakePreAuth(hold.merchant_id, hold.pre_auth_no);
+        await markOwnerChecked(deps.db, hold);
+      });
+    }
     const calls = await findForgottenCalls(deps.db, intervalSeconds, HOLD_BATCH);
     for (const call of calls) {
       heartbeat();
@@ -63,7 +75,6 @@ async function processEvent(deps: ActivityDeps, event: WaitingEvent): Promise<vo
     accountId: event.channel_account_id,
     objectId: event.object_id,
     holdfastId: event.holdfast_id,
-    causedByKey: null,
   });
   if (match === undefined) {
     // Events that speak of no object of ours (another system on the same account) wait like early ones, then end unmatched.
@@ -81,7 +92,7 @@ async function noteLateEvent(deps: ActivityDeps, event: WaitingEvent, match: Mat
   const reading =
     event.object_id === null
       ? undefined
-      : await adapter.queryPreAuth(event.object_id, exchangeOf(deps.slowExchangeTimeoutMs));
+      : await adapter.queryPreAuth(event.object_id, exchangeOf(deps.exchangeTimeoutMs));
   await withTransaction(deps.db, async (tx) => {
     const row = await lockPreAuth(tx, match.merchant_id, match.pre_auth_no);
     if (row === undefined) return;

@@ -22,11 +22,14 @@ export function preAuthWorkflowId(merchantId: string, preAuthNo: string): string
 }
 
 /** What a channel sees as `holdfast_call`: `create/1`, `capture/2`. */
-export function callName(operation: string, n: number): string {
+export function callName(operation: string, n: number | ''): string {
   return `${operation}/${n}`;
 }
 
-/** Stable over retries, different per operation and attempt. Stripe allows 255 characters; this has at most 130. */
-export function channelIdempotencyKey(workflowId: string, operation: string, n: number): string {
+/**
+ * Stable over retries, different per operation and attempt. Stripe allows 255 characters; this has at most 130. With ''
+ * for n: everything before it, for the statement that counts n.
+ */
+export function channelIdempotencyKey(workflowId: string, operation: string, n: number | ''): string {
   return `${workflowId}/${callName(operation, n)}`;
 }

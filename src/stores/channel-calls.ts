@@ -64,48 +64,50 @@ export interface NewCall {
   sentNow: boolean;
 }
 
-const NEXT_N = `SELECT coalesce(max(n), 0) + 1 AS n FROM channel_calls
-WHERE merchant_id = $1 AND object_kind = 'pre_auth' AND object_no = $2 AND operation = $3`;
-
+// The key's last part is n, which is counted here; domain/ids.ts says what the whole looks like. With a version given, the
+// hold is locked and must still be as it was when the command was judged.
 const INSERT = `
 INSERT INTO channel_calls (id, merchant_id, object_kind, object_no, channel_account_id, operation, n, amount, currency, final,
   idempotency_key, command_id, command, attempts, last_sent_at)
-VALUES (gen_random_uuid(), $1, 'pre_auth', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, now())
+SELECT gen_random_uuid(), $1::uuid, 'pre_auth', $2::text, $3::uuid, $4::text, next.n, $5::bigint, $6::text, $7::boolean, $8::text || next.n, $9::text, $10::jsonb, $11::int, now()
+FROM (
+  SELECT coalesce(max(n), 0) + 1 AS n FROM channel_calls
+  WHERE merchant_id = $1::uuid AND object_kind = 'pre_auth' AND object_no = $2::text AND operation = $4::text
+) next
+WHERE $12::int IS NULL OR EXISTS (
+  SELECT 1 FROM pre_auths WHERE merchant_id = $1::uuid AND pre_auth_no = $2::text AND version = $12::int FOR NO KEY UPDATE)
 ON CONFLICT DO NOTHING RETURNING ${COLUMNS}`;
 
 /**
  * Inserts the object's next call of this operation, open and about to be sent.
- * @returns undefined when another call of the object is open (or became so just now): settle that one first
+ * @param version the hold's version that the command was judged by, where it was judged without a lock
+ * @returns undefined when another call of the object is open, or the hold has moved on: look again
  */
-export async function insertCall(q: Queryable, call: NewCall): Promise<ChannelCall | undefined> {
-  // The create written with the row is the first without asking; one that replaces it comes later, about to be sent.
-  const isFirst = call.operation === 'create' && !call.sentNow;
-  const n = isFirst ? 1 : await nextN(q, call);
+export async function insertCall(
+  q: Queryable,
+  call: NewCall,
+  version?: number,
+): Promise<ChannelCall | undefined> {
   const workflowId = preAuthWorkflowId(call.merchantId, call.preAuthNo);
   const result = await q.query<CallRow>(INSERT, [
     call.merchantId,
     call.preAuthNo,
     call.channelAccountId,
     call.operation,
-    n,
     call.amount,
     call.currency,
     call.final,
-    channelIdempotencyKey(workflowId, call.operation, n),
+    channelIdempotencyKey(workflowId, call.operation, ''),
     call.commandId,
     {
       ...(call.by !== undefined ? { by: call.by } : {}),
       ...(call.reason !== undefined ? { reason: call.reason } : {}),
     },
     call.sentNow ? 1 : 0,
+    version ?? null,
   ]);
   const row = result.rows[0];
   return row === undefined ? undefined : toCall(row);
-}
-
-async function nextN(q: Queryable, call: NewCall): Promise<number> {
-  const result = await q.query<{ n: number }>(NEXT_N, [call.merchantId, call.preAuthNo, call.operation]);
-  return result.rows[0]?.n ?? 1;
 }
 
 const OPEN_OR_OWN = `SELECT ${COLUMNS} FROM channel_calls

@@ -10,6 +10,7 @@ export interface NewChannelEvent {
   type: string;
   objectId: string | undefined;
   holdfastId: string | undefined;
+  causedByKey: string | undefined;
   bodySealed: string;
 }
 
@@ -23,21 +24,32 @@ export interface WaitingEvent {
   received_at: Date;
 }
 
-/** @returns the row's id, or undefined when the event is stored already */
+// An event names the key of the request that caused it. One of ours, answered or on its way, tells nothing that its own
+// answer does not tell: such an echo is processed as soon as it is stored.
+const STORE = `
+WITH echo AS (
+  SELECT EXISTS (
+    SELECT 1 FROM channel_calls WHERE idempotency_key = $7::text AND channel_account_id = $1::uuid
+      AND (state <> 'open' OR last_sent_at > now() - interval '5 seconds')
+  ) AS is_echo
+)
+INSERT INTO channel_events (channel_account_id, event_id, type, object_id, holdfast_id, body_sealed, state, processed_at)
+SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, CASE WHEN is_echo THEN 'processed' ELSE 'stored' END, CASE WHEN is_echo THEN now() END FROM echo
+ON CONFLICT (channel_account_id, event_id) DO NOTHING RETURNING id, state`;
+
+/** @returns the row's id where somebody must be told of the event: not for a repeat, and not for an echo of our own call */
 export async function storeChannelEvent(q: Queryable, event: NewChannelEvent): Promise<number | undefined> {
-  const result = await q.query<{ id: number }>(
-    `INSERT INTO channel_events (channel_account_id, event_id, type, object_id, holdfast_id, body_sealed)
-     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (channel_account_id, event_id) DO NOTHING RETURNING id`,
-    [
-      event.accountId,
-      event.eventId,
-      event.type,
-      event.objectId ?? null,
-      event.holdfastId ?? null,
-      event.bodySealed,
-    ],
-  );
-  return result.rows[0]?.id;
+  const result = await q.query<{ id: number; state: string }>(STORE, [
+    event.accountId,
+    event.eventId,
+    event.type,
+    event.objectId ?? null,
+    event.holdfastId ?? null,
+    event.bodySealed,
+    event.causedByKey ?? null,
+  ]);
+  const row = result.rows[0];
+  return row?.state === 'stored' ? row.id : undefined;
 }
 
 export async function markProcessed(q: Queryable, id: number): Promise<void> {
@@ -72,8 +84,6 @@ export interface MatchedHold {
   merchant_id: string;
   pre_auth_no: string;
   closed: boolean;
-  /** The event echoes a call of ours whose answer is recorded or on its way: it tells nothing new. */
-  echo: boolean;
   /** A call of ours is on its way to the channel: its own answer tells what this event tells. */
   busy: boolean;
 }
@@ -91,10 +101,6 @@ WITH hold AS (
 )
 SELECT merchant_id, pre_auth_no, closed_at IS NOT NULL AS closed, EXISTS (
   SELECT 1 FROM channel_calls c
-  WHERE c.idempotency_key = $5 AND c.channel_account_id = $1
-    AND (c.state <> 'open' OR c.last_sent_at > now() - interval '5 seconds')
-) AS echo, EXISTS (
-  SELECT 1 FROM channel_calls c
   WHERE c.merchant_id = hold.merchant_id AND c.object_kind = 'pre_auth' AND c.object_no = hold.pre_auth_no
     AND c.state = 'open' AND c.last_sent_at > now() - interval '5 seconds'
 ) AS busy FROM hold`;
@@ -104,12 +110,7 @@ const HOLDFAST_ID = /^pre-auth\/([0-9a-f-]{36})\/([A-Za-z0-9._-]{1,64})$/;
 
 export async function matchHold(
   q: Queryable,
-  event: {
-    accountId: string;
-    objectId: string | null;
-    holdfastId: string | null;
-    causedByKey: string | null;
-  },
+  event: { accountId: string; objectId: string | null; holdfastId: string | null },
 ): Promise<MatchedHold | undefined> {
   const parts = HOLDFAST_ID.exec(event.holdfastId ?? '');
   const result = await q.query<MatchedHold>(MATCH, [
@@ -117,7 +118,6 @@ export async function matchHold(
     event.objectId,
     parts?.[1] ?? NO_MERCHANT,
     parts?.[2] ?? '',
-    event.causedByKey,
   ]);
   return result.rows[0];
 }

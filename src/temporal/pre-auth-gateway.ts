@@ -49,6 +49,7 @@ export interface PreAuthGateway {
   ask(request: AskRequest): Promise<AskOutcome>;
   ensurePreAuth(merchantId: string, preAuthNo: string): Promise<void>;
   resyncPreAuth(merchantId: string, preAuthNo: string): Promise<void>;
+  wakePreAuth(merchantId: string, preAuthNo: string): Promise<void>;
 }
 
 export function createPreAuthGateway(client: Client, taskQueue: string): PreAuthGateway {
@@ -151,6 +152,15 @@ export function createPreAuthGateway(client: Client, taskQueue: string): PreAuth
           signalArgs: [],
         }),
       );
+    },
+
+    async wakePreAuth(merchantId, preAuthNo) {
+      const handle = client.workflow.getHandle(preAuthWorkflowId(merchantId, preAuthNo));
+      try {
+        await within(RPC_DEADLINE_MS, () => handle.signal(messages.resyncSignal));
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+      }
     },
   };
 }

@@ -45,6 +45,7 @@ export const settleByOperator = localThenDurable(localRecord.settleByOperator, d
 
 export const { pickUp } = proxyActivities<Activities>({
   startToCloseTimeout: '10m',
-  heartbeatTimeout: '45s',
+  // One object takes at most an exchange and an RPC; a worker that died must not keep the next run waiting for long.
+  heartbeatTimeout: '15s',
   retry: { maximumAttempts: 3 },
 });

@@ -39,9 +39,11 @@ export async function capturePreAuth(
       by: 'api',
     };
     const outcome = await carryOut(deps, row, command, own);
-    const after = await mustRead(deps, row);
+    const [after, captured] = await Promise.all([
+      mustRead(deps, row),
+      capturedByCommand(deps.db, row.merchant_id, row.pre_auth_no, own.recordId),
+    ]);
     if (outcome.kind === 'accepted') return acceptedAnswer(deps, after);
-    const captured = await capturedByCommand(deps.db, row.merchant_id, row.pre_auth_no, own.recordId);
     return { status: 200, data: showCapture(after, captured), message: 'Captured' };
   });
 }

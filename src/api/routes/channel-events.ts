@@ -49,9 +49,10 @@ export function channelEventRoutes(deps: ChannelEventDeps): Route[] {
         ...event,
         objectId: event.objectId,
         holdfastId: event.holdfastId,
+        causedByKey: event.causedByKey,
         bodySealed: deps.box.seal(rawBody.toString('utf8'), EVENT_BODY_PURPOSE),
       });
-      // A repeat is acknowledged and otherwise ignored: the first one was signalled, or the pick-up does it.
+      // A repeat was told before, or the pick-up does it; an echo of our own call has nothing to tell.
       if (id !== undefined) await tell(deps, params.account, id, event);
       return { status: 200, raw: { contentType: 'application/json', body: '{"received":true}' } };
     },
@@ -76,13 +77,11 @@ async function tell(
   event: InboundEvent,
 ): Promise<void> {
   try {
-    const { objectId = null, holdfastId = null, causedByKey = null } = event;
-    const match = await matchHold(deps.db, { accountId, objectId, holdfastId, causedByKey });
-    if (match === undefined) return;
-    if (match.echo) return await markProcessed(deps.db, id);
+    const { objectId = null, holdfastId = null } = event;
+    const match = await matchHold(deps.db, { accountId, objectId, holdfastId });
     // While a call of ours is under way its answer says the same, and news that reaches a workflow in the moment it
     // closes would throw its task away. The pick-up comes back to these.
-    if (match.closed || match.busy) return;
+    if (match === undefined || match.closed || match.busy) return;
     await deps.gateway.resyncPreAuth(match.merchant_id, match.pre_auth_no);
     await markProcessed(deps.db, id);
   } catch (error) {
