@@ -51,6 +51,8 @@ CREATE TABLE channel_calls (
   last_sent_at timestamp with time zone,
   stored_error boolean NOT NULL DEFAULT false,
   first_absent_at timestamp with time zone,
+  asked integer NOT NULL DEFAULT 0,
+  asked_at timestamp with time zone,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   settled_at timestamp with time zone,
   CONSTRAINT channel_calls_amount_check CHECK ((amount >= 0)),
@@ -89,6 +91,15 @@ CREATE TABLE channel_events (
   CONSTRAINT channel_events_state_check CHECK ((state = ANY (ARRAY['stored'::text, 'processed'::text, 'unmatched'::text])))
 );
 CREATE INDEX channel_events_waiting ON public.channel_events USING btree (next_attempt_at) WHERE (state = 'stored'::text);
+
+CREATE TABLE command_notes (
+  command_id character varying(100) NOT NULL,
+  merchant_id uuid NOT NULL,
+  reason character varying(500) NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT command_notes_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES merchants(id),
+  CONSTRAINT command_notes_pkey PRIMARY KEY (command_id)
+);
 
 CREATE TABLE idempotency_records (
   id uuid NOT NULL,

@@ -127,6 +127,8 @@ CREATE TABLE channel_calls (
   last_sent_at        TIMESTAMPTZ,
   stored_error        BOOLEAN NOT NULL DEFAULT false,
   first_absent_at     TIMESTAMPTZ,
+  asked               INT NOT NULL DEFAULT 0,   -- how often its unknown outcome was asked for
+  asked_at            TIMESTAMPTZ,
   created_at          TIMESTAMPTZ NOT NULL DEFAULT now(),
   settled_at          TIMESTAMPTZ,
   UNIQUE (merchant_id, object_kind, object_no, operation, n),
@@ -138,6 +140,14 @@ CREATE UNIQUE INDEX channel_calls_one_capture ON channel_calls (merchant_id, obj
   WHERE operation = 'capture' AND state IN ('open', 'executed');
 CREATE INDEX channel_calls_open_age ON channel_calls (last_sent_at) WHERE state = 'open';
 CREATE INDEX channel_calls_command ON channel_calls (merchant_id, object_kind, object_no, command_id, n DESC);
+
+-- Who asked for a command over the API, and why: a merchant's free text, which stays out of Temporal.
+CREATE TABLE command_notes (
+  command_id   VARCHAR(100) PRIMARY KEY,
+  merchant_id  UUID NOT NULL REFERENCES merchants (id),
+  reason       VARCHAR(500) NOT NULL,
+  created_at   TIMESTAMPTZ NOT NULL DEFAULT now()
+);
 
 -- What happened to an object, for good: events merchants are told of, and what operators and channels did besides.
 CREATE TABLE payment_events (

@@ -175,9 +175,8 @@ export async function readObject(
   exchange: Exchange,
 ): Promise<HoldSnapshot | undefined> {
   if (hold.channelPreAuthNo !== null) return adapter.queryPreAuth(hold.channelPreAuthNo, exchange);
-  const CLOCK_MARGIN_SECONDS = 300;
-  const since = Math.floor(call.createdAtMs / 1000) - CLOCK_MARGIN_SECONDS;
-  const [found] = await adapter.findPreAuths(identityOf(hold, call), since, exchange);
+  const created = { fromUnixSeconds: call.createdAtMs / 1000, toUnixSeconds: call.lastSentAtMs / 1000 };
+  const [found] = await adapter.findPreAuths(identityOf(hold, call), created, exchange);
   if (found !== undefined) await keepCustomerStep(deps, hold, found.customer);
   return found?.snapshot;
 }

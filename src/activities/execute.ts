@@ -1,4 +1,5 @@
 /** Carries out a command: its call row is found or written, then sent. May run twice, at any point. */
+import { checkHoldAmount } from '../channels/registry';
 import { judgeCapture, judgeRelease } from '../domain/commands';
 import type { Command } from '../domain/commands';
 import type { CallReport, ChannelCall, CREATE_COMMAND_ID } from '../domain/channel-call';
@@ -8,7 +9,7 @@ import type { Hold } from '../domain/pre-auth';
 import { mayReplay } from '../domain/settle';
 import { findCalls, insertCall, touchCall } from '../stores/channel-calls';
 import type { NewCall } from '../stores/channel-calls';
-import type { Queryable } from '../stores/postgres';
+import { readCommandNote } from '../stores/command-notes';
 import { readPreAuth, toHold } from '../stores/pre-auths';
 import type { PreAuthRow } from '../stores/pre-auths';
 import { evidenceOf, limitsOf, send, unsettled } from './exchange';
@@ -55,11 +56,18 @@ async function begin(
   for (let look = 1; look <= MAX_LOOKS; look++) {
     const row = await mustRead(readPreAuth(deps.db, ref.merchantId, ref.preAuthNo), ref);
     const hold = toHold(row);
-    const known = await lookUp(deps.db, hold, step);
-    if (known !== undefined) return { row, next: known };
+    const calls = await findCalls(deps.db, hold, step.commandId);
+    if (hasBegun(calls, step)) {
+      // The row was read first, so it may be older than what its calls say; not so before anything was sent.
+      const isUntouched = calls.open?.attempts === 0;
+      const current = isUntouched
+        ? row
+        : await mustRead(readPreAuth(deps.db, ref.merchantId, ref.preAuthNo), ref);
+      return { row: current, next: resume(calls, toHold(current), step) };
+    }
     // The API writes it with the row; that it is missing would mean the transaction was torn.
     if (step.kind === 'create') throw new Error(`hold ${ref.preAuthNo} has no create call`);
-    const call = newCall(hold, step);
+    const call = await newCall(deps, hold, step);
     if ('code' in call) return { row, next: { report: { kind: 'refused', refusal: call } } };
     const inserted = await insertCall(deps.db, call, hold.version);
     if (inserted !== undefined) return { row, next: { call: inserted, fresh: true } };
@@ -67,13 +75,18 @@ async function begin(
   throw new Error(`hold ${ref.preAuthNo} changed at each of ${MAX_LOOKS} looks`);
 }
 
-/** What the call rows say of the step; undefined: nothing, it may be begun. */
-async function lookUp(q: Queryable, hold: Hold, step: Step): Promise<Begun | undefined> {
-  const { open, own } = await findCalls(q, hold, step.commandId);
+type Calls = Awaited<ReturnType<typeof findCalls>>;
+
+/** The expiry keeps trying under the same name; every other command has one outcome, for good. */
+function hasBegun({ open, own }: Calls, step: Step): boolean {
+  return open !== undefined || (own !== undefined && step.commandId !== EXPIRY_COMMAND_ID);
+}
+
+/** What the call rows say of a step that was begun, or that has to wait for another one. */
+function resume({ open, own }: Calls, hold: Hold, step: Step): Begun {
   if (open?.commandId === step.commandId) return { call: open, fresh: false };
   if (open !== undefined) return { report: { kind: 'other_open', callId: open.id } };
-  // The expiry keeps trying under the same name; every other command has one outcome, for good.
-  if (own === undefined || step.commandId === EXPIRY_COMMAND_ID) return undefined;
+  if (own === undefined) throw new Error(`command ${step.commandId} has no call to go on with`);
   return { report: { kind: 'settled', result: resultOf(own, own.state, own.declineCode, hold) } };
 }
 
@@ -91,7 +104,7 @@ export async function resend(
   return send(deps, row, hold, await touchCall(deps.db, call), timeoutMs);
 }
 
-function newCall(hold: Hold, step: Command): NewCall | Refusal {
+async function newCall(deps: ActivityDeps, hold: Hold, step: Command): Promise<NewCall | Refusal> {
   const base = {
     merchantId: hold.merchantId,
     preAuthNo: hold.preAuthNo,
@@ -103,11 +116,16 @@ function newCall(hold: Hold, step: Command): NewCall | Refusal {
   if (step.kind === 'capture') {
     const judged = judgeCapture(hold, step);
     if ('code' in judged) return judged;
+    const refusal = checkHoldAmount(hold.channel, { amount: judged.amount, currency: hold.currency });
+    if (refusal !== undefined) return refusal;
     return { ...base, operation: 'capture', ...judged, by: step.by, reason: step.reason };
   }
   const refusal = judgeRelease(hold);
   if (refusal !== undefined) return refusal;
-  const { by, reason } = step.kind === 'cancel' ? step : { by: undefined, reason: 'expired' };
+  if (step.kind === 'expiry')
+    return { ...base, operation: 'cancel', amount: 0, final: true, reason: 'expired' };
+  const reason = step.reason ?? (await readCommandNote(deps.db, hold.merchantId, step.commandId));
+  const { by } = step;
   return { ...base, operation: 'cancel', amount: 0, final: true, by, reason };
 }
 

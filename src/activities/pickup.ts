@@ -7,16 +7,19 @@ import {
   findForgottenCalls,
   findUncheckedClosedHolds,
   findUncheckedHolds,
+  findUnstartedHolds,
   markOwnerChecked,
 } from '../stores/live-objects';
+import type { LiveHold } from '../stores/live-objects';
 import { appendNote } from '../stores/outbox';
 import { withTransaction } from '../stores/postgres';
 import { lockPreAuth, toHold } from '../stores/pre-auths';
 import { exchangeOf } from './exchange';
 import type { ActivityDeps } from './deps';
 
-const EVENT_BATCH = 500;
-const HOLD_BATCH = 500;
+const BATCH = 500;
+const LANES = 8;
+const BUDGET_MS = 3 * 60_000;
 const DELETE_BATCH = 5_000;
 const UNMATCHED_AFTER_SECONDS = 3 * 24 * 3600;
 
@@ -27,47 +30,76 @@ export interface PickupCounts {
 }
 
 export function createPickupActivities(deps: ActivityDeps) {
+  const { db, workflows } = deps;
+
   /** @param intervalSeconds the pick-up's own period: rows checked within it are left alone */
   async function pickUp(intervalSeconds: number): Promise<PickupCounts> {
-    const events = await findWaitingEvents(deps.db, EVENT_BATCH);
-    for (const event of events) {
-      heartbeat();
-      await attempt(() => processEvent(deps, event));
-    }
-    const holds = await findUncheckedHolds(deps.db, intervalSeconds, HOLD_BATCH);
-    for (const hold of holds) {
-      heartbeat();
-      await attempt(async () => {
-        await deps.workflows.ensurePreAuth(hold.merchant_id, hold.pre_auth_no);
-        await markOwnerChecked(deps.db, hold);
-      });
-    }
-    for (const hold of await findUncheckedClosedHolds(deps.db, HOLD_BATCH)) {
-      heartbeat();
-      await attempt(async () => {
-        await deps.workflows.wakePreAuth(hold.merchant_id, hold.pre_auth_no);
-        await markOwnerChecked(deps.db, hold);
-      });
-    }
-    const calls = await findForgottenCalls(deps.db, intervalSeconds, HOLD_BATCH);
-    for (const call of calls) {
-      heartbeat();
-      await attempt(() => deps.workflows.resyncPreAuth(call.merchant_id, call.pre_auth_no));
-    }
-    await deleteExpiredRecords(deps.db, DELETE_BATCH);
-    return { events: events.length, holds: holds.length, calls: calls.length };
+    const holds = await untilDone((limit) => findUnstartedHolds(db, limit), ensure);
+    await each(await findUncheckedHolds(db, intervalSeconds, BATCH), ensure);
+    await each(await findUncheckedClosedHolds(db, BATCH), async (hold) => {
+      await workflows.wakePreAuth(hold.merchant_id, hold.pre_auth_no);
+      await markOwnerChecked(db, hold);
+    });
+    const calls = await findForgottenCalls(db, intervalSeconds, BATCH);
+    await each(calls, (call) => workflows.resyncPreAuth(call.merchant_id, call.pre_auth_no));
+    const events = await untilDone(
+      (limit) => findWaitingEvents(db, limit),
+      (event) => processOrPostpone(deps, event),
+    );
+    await deleteExpiredRecords(db, DELETE_BATCH);
+    return { events, holds, calls: calls.length };
   }
 
-  /** One object that cannot be helped now must not keep the others waiting: it is tried again at the next run. */
-  async function attempt(work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      deps.log.warn({ err: error }, 'the pick-up could not carry on with an object; it will be tried again');
+  async function ensure(hold: LiveHold): Promise<void> {
+    await workflows.ensurePreAuth(hold.merchant_id, hold.pre_auth_no);
+    await markOwnerChecked(db, hold);
+  }
+
+  /** Batch after batch until one is not full, one fails in part, or the time is up. @returns how many were taken up */
+  async function untilDone<T>(
+    find: (limit: number) => Promise<T[]>,
+    work: (item: T) => Promise<void>,
+  ): Promise<number> {
+    const endMs = deps.now() + BUDGET_MS;
+    for (let count = 0; ;) {
+      const batch = await find(BATCH);
+      const failures = await each(batch, work);
+      count += batch.length;
+      if (batch.length < BATCH || failures > 0 || deps.now() > endMs) return count;
     }
+  }
+
+  /** Some at a time. One object that cannot be helped now keeps nobody waiting. @returns how many failed */
+  async function each<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<number> {
+    let next = 0;
+    let failures = 0;
+    const lane = async () => {
+      for (let item = items[next++]; item !== undefined; item = items[next++]) {
+        heartbeat();
+        await work(item).catch((error: unknown) => {
+          failures += 1;
+          deps.log.warn(
+            { err: error },
+            'the pick-up could not carry on with an object; it will be tried again',
+          );
+        });
+      }
+    };
+    await Promise.all(Array.from({ length: LANES }, lane));
+    return failures;
   }
 
   return { pickUp };
+}
+
+/** An event that cannot be processed now goes to the end of the line, so that others get their turn. */
+async function processOrPostpone(deps: ActivityDeps, event: WaitingEvent): Promise<void> {
+  try {
+    await processEvent(deps, event);
+  } catch (error) {
+    await postponeEvent(deps.db, event.id, UNMATCHED_AFTER_SECONDS);
+    throw error;
+  }
 }
 
 async function processEvent(deps: ActivityDeps, event: WaitingEvent): Promise<void> {

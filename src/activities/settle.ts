@@ -10,6 +10,7 @@ import {
   findCalls,
   insertCall,
   markAbsent,
+  markAsked,
   readCall,
   settleCall as settleCallRow,
 } from '../stores/channel-calls';
@@ -48,7 +49,15 @@ export function createSettleActivities(deps: ActivityDeps) {
       const report = await resend(deps, row, hold, call, deps.slowExchangeTimeoutMs);
       if (report.kind !== 'unsettled') return { hold, report };
     }
+    await markAsked(deps.db, call.id);
     const report = await settleByReading(row, hold, await currentCall(deps, ref, call.id));
+    if (report.kind === 'unsettled' && isBeyondHorizon(evidenceOf(call), limitsOf(deps, hold), deps.now())) {
+      await setNeedsAttention(
+        deps.db,
+        hold,
+        `outcome of ${call.operation} unknown beyond the channel's horizon`,
+      );
+    }
     return { hold: toHold(await read(ref)), report };
   }
 
@@ -76,13 +85,7 @@ export function createSettleActivities(deps: ActivityDeps) {
   ): Promise<CallReport> {
     const limits = limitsOf(deps, hold);
     const nowMs = deps.now();
-    if (isBeyondHorizon(evidenceOf(call), limits, nowMs)) {
-      await setNeedsAttention(
-        deps.db,
-        hold,
-        `outcome of ${call.operation} unknown beyond the channel's horizon`,
-      );
-    } else if (absent && provesNotExecuted(evidenceOf(call), limits, nowMs)) {
+    if (absent && provesNotExecuted(evidenceOf(call), limits, nowMs)) {
       const next = await replaceCall(deps, hold, call);
       return send(deps, row, hold, next, deps.slowExchangeTimeoutMs);
     } else if (absent && call.storedError && call.firstAbsentAtMs === null) {

@@ -187,12 +187,12 @@ export interface ChannelAdapter {
   /** undefined: the channel knows no such object. */
   queryPreAuth(channelPreAuthNo: string, exchange: Exchange): Promise<HoldSnapshot | undefined>;
   /**
-   * Holds created since `sinceUnixSeconds` that carry this identity: the question to ask when an answer was lost and
+   * Holds created within these times (the adapter adds a margin for clocks) that carry this identity: the question to ask when an answer was lost and
    * there is no id. Uses the channel's consistent list, never its lagging search. `customer` as a create would give it.
    */
   findPreAuths(
     call: CallIdentity,
-    sinceUnixSeconds: number,
+    created: { readonly fromUnixSeconds: number; readonly toUnixSeconds: number },
     exchange: Exchange,
   ): Promise<readonly { snapshot: HoldSnapshot; customer: CustomerStep }[]>;
   /** @param rawBody the bytes as they came; @throws InvalidEventSignature */

@@ -133,13 +133,20 @@ export async function readCall(q: Queryable, callId: string): Promise<ChannelCal
   return result.rows[0] === undefined ? undefined : toCall(result.rows[0]);
 }
 
-/** Notes that the key is about to be sent (again). @returns the call with that counted */
+/** Notes that the key is about to be sent (again). @throws Error when the call was settled meanwhile: look again */
 export async function touchCall(q: Queryable, call: ChannelCall): Promise<ChannelCall> {
   const result = await q.query<CallRow>(
-    `UPDATE channel_calls SET attempts = attempts + 1, last_sent_at = now() WHERE id = $1 RETURNING ${COLUMNS}`,
+    `UPDATE channel_calls SET attempts = attempts + 1, last_sent_at = now() WHERE id = $1 AND state = 'open' RETURNING ${COLUMNS}`,
     [call.id],
   );
-  return result.rows[0] === undefined ? call : toCall(result.rows[0]);
+  const row = result.rows[0];
+  if (row === undefined) throw new Error(`call ${call.id} was settled by somebody else; look again`);
+  return toCall(row);
+}
+
+/** Notes that the outcome was asked for, so that the pick-up nudges ever more rarely. */
+export async function markAsked(q: Queryable, callId: string): Promise<void> {
+  await q.query('UPDATE channel_calls SET asked = asked + 1, asked_at = now() WHERE id = $1', [callId]);
 }
 
 export async function markStoredError(q: Queryable, callId: string): Promise<void> {

@@ -24,13 +24,13 @@ export interface WaitingEvent {
   received_at: Date;
 }
 
-// An event names the key of the request that caused it. One of ours, answered or on its way, tells nothing that its own
+// An event names the key of the request that caused it. One of ours, executed or on its way, tells nothing that its own
 // answer does not tell: such an echo is processed as soon as it is stored.
 const STORE = `
 WITH echo AS (
   SELECT EXISTS (
     SELECT 1 FROM channel_calls WHERE idempotency_key = $7::text AND channel_account_id = $1::uuid
-      AND (state <> 'open' OR last_sent_at > now() - interval '5 seconds')
+      AND (state = 'executed' OR (state = 'open' AND last_sent_at > now() - interval '5 seconds'))
   ) AS is_echo
 )
 INSERT INTO channel_events (channel_account_id, event_id, type, object_id, holdfast_id, body_sealed, state, processed_at)

@@ -6,12 +6,20 @@ export interface LiveHold {
   pre_auth_no: string;
 }
 
-// Never checked or overdue first; then whoever was checked longest ago, so that every live row is looked at in turn.
+// Accepted, and no workflow has said a word yet: Temporal was away, or the API died before it could ask.
+const UNSTARTED = `
+SELECT merchant_id, pre_auth_no FROM pre_auths
+WHERE closed_at IS NULL AND owner_checked_at IS NULL AND created_at < now() - interval '3 seconds' LIMIT $1`;
+
+export async function findUnstartedHolds(q: Queryable, limit: number): Promise<LiveHold[]> {
+  return (await q.query<LiveHold>(UNSTARTED, [limit])).rows;
+}
+
+// Whoever was checked longest ago comes first, so that every live row is looked at in turn.
 const UNCHECKED = `
 SELECT merchant_id, pre_auth_no FROM pre_auths
-WHERE closed_at IS NULL AND created_at < now() - interval '3 seconds'
-  AND (owner_checked_at IS NULL OR owner_checked_at < now() - make_interval(secs => $1))
-ORDER BY owner_checked_at NULLS FIRST LIMIT $2`;
+WHERE closed_at IS NULL AND owner_checked_at < now() - make_interval(secs => $1)
+ORDER BY owner_checked_at LIMIT $2`;
 
 export async function findUncheckedHolds(
   q: Queryable,
@@ -45,8 +53,8 @@ export async function markOwnerChecked(q: Queryable, hold: LiveHold): Promise<vo
 const FORGOTTEN = `
 SELECT merchant_id, object_no AS pre_auth_no FROM channel_calls
 WHERE state = 'open' AND object_kind = 'pre_auth'
-  AND last_sent_at < now() - make_interval(secs => $1 * power(2, least(attempts, 7) - 1))
-ORDER BY last_sent_at LIMIT $2`;
+  AND greatest(last_sent_at, asked_at) < now() - make_interval(secs => $1 * (power(2, least(greatest(attempts + asked, 1), 7)) - 1))
+ORDER BY greatest(last_sent_at, asked_at) LIMIT $2`;
 
 export async function findForgottenCalls(
   q: Queryable,

@@ -20,10 +20,12 @@ export type Database = Pool;
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 15_000;
 
 /**
  * Every statement with values is prepared once per connection, under the hash of its text: PostgreSQL parses and plans it
- * once, which saves a fifth of a hold's time. All texts are constants of the stores, so their number is small.
+ * once, which saves a fifth of a hold's time. All texts are constants of the stores, so their number is small. Behind PgBouncer in transaction mode
+ * this needs version 1.21 or newer with max_prepared_statements above 0.
  */
 class PreparingClient extends Client {
   private static readonly names = new Map<string, string>();
@@ -62,6 +64,9 @@ export function createDatabase(config: DatabaseConfig, onError: (error: Error) =
     ssl: config.DB_SSL,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
+    // A process that froze in a transaction must not keep its locks, nor a vanished host its connection.
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+    keepAlive: true,
     // The server's own limit does not help when the server is gone: the client gives up a second later.
     query_timeout: STATEMENT_TIMEOUT_MS + 1_000,
   });
@@ -87,9 +92,14 @@ export async function withTransaction<T>(db: Database, work: (tx: PoolClient) =>
       () => undefined,
       (rollbackError: unknown) => rollbackError as Error,
     );
-    client.release(broken);
+    client.release(broken ?? hasStalePlan(error));
     throw error;
   }
+}
+
+/** A migration changed what a prepared statement returns: the connection must prepare anew, so it is not used again. */
+function hasStalePlan(error: unknown): boolean {
+  return ['0A000', '26000'].includes((error as { code?: string }).code ?? '');
 }
 
 const UNIQUE_VIOLATION = '23505';

@@ -63,6 +63,12 @@ export type NewPreAuth = Pick<
   | 'body_hash'
 > & { expires_in_seconds: number };
 
+// By name: a prepared `SELECT *` breaks in running processes when a migration adds a column.
+const COLUMNS = `merchant_id, pre_auth_no, order_no, world, channel, channel_account_id, channel_pre_auth_no, currency, amount,
+  amount_capturable, amount_captured, status, version, event_sequence, multiple_captures, customer_email, description, country,
+  return_url, notify_url, metadata, customer_step_sealed, decline_code, cancel_reason, body_hash, needs_attention, created_at,
+  updated_at, expires_at, warned_at, closed_at`;
+
 const INSERT = `
 INSERT INTO pre_auths (merchant_id, pre_auth_no, order_no, world, channel, channel_account_id, currency, amount,
   multiple_captures, customer_email, description, country, return_url, notify_url, metadata, body_hash, status, expires_at)
@@ -93,7 +99,7 @@ export async function insertPreAuth(q: Queryable, row: NewPreAuth): Promise<bool
   return result.rowCount === 1;
 }
 
-const SELECT_BY_NO = 'SELECT * FROM pre_auths WHERE merchant_id = $1 AND pre_auth_no = $2';
+const SELECT_BY_NO = `SELECT ${COLUMNS} FROM pre_auths WHERE merchant_id = $1 AND pre_auth_no = $2`;
 
 export async function readPreAuth(
   q: Queryable,
@@ -113,7 +119,7 @@ export async function lockPreAuth(
 }
 
 const SELECT_BY_CHANNEL_NO = `
-SELECT * FROM pre_auths WHERE merchant_id = $1 AND channel = $2 AND channel_pre_auth_no = $3
+SELECT ${COLUMNS} FROM pre_auths WHERE merchant_id = $1 AND channel = $2 AND channel_pre_auth_no = $3
   AND channel_account_id IN (SELECT id FROM channel_accounts WHERE channel = $2 AND (merchant_id = $1 OR merchant_id IS NULL))`;
 
 export async function findPreAuthByChannelNo(
@@ -136,7 +142,7 @@ export interface ListFilter {
 export type ListedPreAuth = PreAuthRow & { created_at_micros: number };
 
 const LIST = `
-SELECT *, ${microsOf('created_at')} AS created_at_micros FROM pre_auths
+SELECT ${COLUMNS}, ${microsOf('created_at')} AS created_at_micros FROM pre_auths
 WHERE merchant_id = $1
   AND ($2::text IS NULL OR status = $2)
   AND ($3::text IS NULL OR order_no = $3)

@@ -17,6 +17,8 @@ export async function upsertPickupSchedule(
       workflowId: scheduleId,
       taskQueue,
       args: [intervalSeconds],
+      // A run that hangs must not keep all later ones away.
+      workflowExecutionTimeout: '35m' as const,
     },
     // A run that takes longer than the interval is not joined by a second one.
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1m' as const },

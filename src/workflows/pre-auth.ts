@@ -128,6 +128,17 @@ async function carryOut(ref: PreAuthArgs, desk: HoldDesk, step: Step): Promise<C
 
 /** Follows one call until its outcome is known and recorded. The slot stays taken, and expiry waits. */
 async function settle(ref: PreAuthArgs, desk: HoldDesk, first: CallReport): Promise<CommandResult> {
+  try {
+    return await followCall(ref, desk, first);
+  } finally {
+    desk.decisionWanted = false;
+    // News that came meanwhile was answered by asking for the outcome; the hold itself is read again now.
+    desk.resyncAsked ||= desk.newsWhileSettling;
+    desk.newsWhileSettling = false;
+  }
+}
+
+async function followCall(ref: PreAuthArgs, desk: HoldDesk, first: CallReport): Promise<CommandResult> {
   let report = first;
   while (report.kind === 'unsettled') {
     const decided = await waitForTurn(desk, report);
@@ -136,6 +147,9 @@ async function settle(ref: PreAuthArgs, desk: HoldDesk, first: CallReport): Prom
       desk.update(hold);
       return result;
     }
+    // The call's row is all that the next run needs; whoever waits for an answer is answered first.
+    if (workflowInfo().continueAsNewSuggested && !desk.hasWork && allHandlersFinished())
+      await continueAsNew(ref);
     const outcome = await activities.settleCall(ref, report.callId);
     desk.update(outcome.hold);
     report = outcome.report;
@@ -144,11 +158,10 @@ async function settle(ref: PreAuthArgs, desk: HoldDesk, first: CallReport): Prom
   if (report.kind !== 'answered') throw new Error(`a call that is being settled cannot be ${report.kind}`);
   const { hold, result } = await activities.recordAnswer(ref, report.callId, report.answer, report.reading);
   desk.update(hold);
-  desk.resyncAsked ||= desk.newsWhileSettling;
-  desk.newsWhileSettling = false;
   return result;
 }
 
+/** Waits until it is time to ask again. @returns what an operator decided meanwhile */
 async function waitForTurn(desk: HoldDesk, report: Extract<CallReport, { kind: 'unsettled' }>) {
   desk.decisionWanted = desk.hold?.needsAttention !== null;
   if (report.retryAfterMs > 0) {
@@ -157,10 +170,8 @@ async function waitForTurn(desk: HoldDesk, report: Extract<CallReport, { kind: '
       summary: `ask the channel again: ${report.reason}`.slice(0, 190),
     });
   }
-  // News from the channel is a good moment to ask for the outcome; the hold itself is read again afterwards.
   desk.newsWhileSettling ||= desk.resyncAsked;
   desk.resyncAsked = false;
-  desk.decisionWanted = false;
   const decision = desk.decision;
   desk.decision = null;
   return decision;

@@ -61,7 +61,7 @@ test.each(['paypal', 'alipay', 'crypto'] as const)(
       () => adapter.capturePreAuth(money, call, exchange),
       () => adapter.cancelPreAuth(money, call, exchange),
       () => adapter.queryPreAuth('x', exchange),
-      () => adapter.findPreAuths(call, 0, exchange),
+      () => adapter.findPreAuths(call, { fromUnixSeconds: 0, toUnixSeconds: 1 }, exchange),
     ];
     for (const verb of verbs) {
       const error: unknown = await verb().catch((caught: unknown) => caught);

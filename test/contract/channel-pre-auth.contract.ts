@@ -249,7 +249,12 @@ function describeReads(suite: ContractSuite): void {
     const since = Math.floor(Date.now() / 1000) - 5;
     const { hold, id } = await suite.created();
     const other = await suite.created();
-    const find = (call: CallIdentity) => suite.harness.adapter.findPreAuths(call, since, suite.exchange);
+    const find = (call: CallIdentity) =>
+      suite.harness.adapter.findPreAuths(
+        call,
+        { fromUnixSeconds: since, toUnixSeconds: Date.now() / 1000 },
+        suite.exchange,
+      );
     const found = await find(hold('create/1'));
     expect(found.map(({ snapshot }) => snapshot.channelPreAuthNo)).toEqual([id]);
     expect(found[0]?.customer.clientSecret).toMatch(/.+/);

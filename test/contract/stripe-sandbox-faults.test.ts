@@ -25,6 +25,7 @@ afterAll(async () => {
 });
 
 const TIMEOUT_MS = 2_000;
+const lastMinute = () => ({ fromUnixSeconds: Date.now() / 1000 - 60, toUnixSeconds: Date.now() / 1000 });
 
 function create(call: CallIdentity, timeoutMs = TIMEOUT_MS, signal?: AbortSignal) {
   const request = { preAuthNo: 'PA1', orderNo: 'O1', amount: 50_000, currency: 'USD' };
@@ -71,7 +72,7 @@ test('500 after executing: the key answers it for ever, and the list knows bette
   await control.fault('create', 'error_after');
   expect(await caught(create(call))).toMatchObject({ execution: 'maybe_executed', storedAnswer: false });
   expect(await caught(create(call))).toMatchObject({ execution: 'maybe_executed', storedAnswer: true });
-  const found = await adapter.findPreAuths(call, Date.now() / 1000 - 60, { timeoutMs: TIMEOUT_MS });
+  const found = await adapter.findPreAuths(call, lastMinute(), { timeoutMs: TIMEOUT_MS });
   expect(found).toHaveLength(1);
   expect((await control.books()).payment_intents).toHaveLength(1);
 });
@@ -81,7 +82,7 @@ test('500 stored without executing: the key answers it for ever, the list is emp
   await control.fault('create', 'error_stored_not_executed');
   await caught(create(hold('create/1')));
   expect(await caught(create(hold('create/1')))).toMatchObject({ storedAnswer: true });
-  expect(await adapter.findPreAuths(hold('create/1'), 0, { timeoutMs: TIMEOUT_MS })).toEqual([]);
+  expect(await adapter.findPreAuths(hold('create/1'), lastMinute(), { timeoutMs: TIMEOUT_MS })).toEqual([]);
   await create(hold('create/2'));
   const { calls, payment_intents: intents } = await control.books(hold('').holdfastId);
   expect(intents).toHaveLength(1);

@@ -56,7 +56,8 @@ test('the refusals of the slot name the state', () => {
 });
 
 describe('parseOperatorInput', () => {
-  const parse = (input: unknown) => parseOperatorInput(input, ['amount', 'final', 'by', 'reason', 'command_id']);
+  const parse = (input: unknown) =>
+    parseOperatorInput(input, ['amount', 'final', 'by', 'reason', 'command_id']);
 
   test.each([
     [undefined, {}],

@@ -5,6 +5,7 @@ import type { CancelCommand, CaptureCommand } from '../../domain/commands';
 import { fail, HoldfastError } from '../../domain/errors';
 import { isClosed } from '../../domain/pre-auth';
 import { capturedByCommand, findCalls } from '../../stores/channel-calls';
+import { keepCommandNote } from '../../stores/command-notes';
 import { readPreAuth, toHold } from '../../stores/pre-auths';
 import type { PreAuthRow } from '../../stores/pre-auths';
 import type { AskOutcome } from '../../temporal/pre-auth-gateway';
@@ -55,12 +56,9 @@ export async function cancelPreAuth(
   idem: IdempotentRequest,
 ): Promise<RouteAnswer> {
   return idem.run(undefined, async (own) => {
-    const command: CancelCommand = {
-      kind: 'cancel',
-      commandId: own.recordId,
-      by: 'api',
-      ...(fields.reason !== undefined ? { reason: fields.reason } : {}),
-    };
+    const command: CancelCommand = { kind: 'cancel', commandId: own.recordId, by: 'api' };
+    if (fields.reason !== undefined)
+      await keepCommandNote(deps.db, row.merchant_id, own.recordId, fields.reason);
     const outcome = await carryOut(deps, row, command, own);
     const after = await mustRead(deps, row);
     if (outcome.kind === 'accepted') return acceptedAnswer(deps, after);

@@ -52,7 +52,12 @@ export const createBody = (minExpiresInSeconds: number) =>
   });
 export type CreateBody = z.infer<ReturnType<typeof createBody>>;
 
-const reason = z.string().min(1).max(500).optional();
+const reason = z
+  .string()
+  .min(1)
+  .max(500)
+  .regex(/^\P{Cc}*$/u, 'must not contain control characters')
+  .optional();
 const captureFields = {
   amount: amount.optional().describe('Minor units; everything that is left when absent'),
   currency: currency.optional().describe("The hold's currency"),

@@ -46,10 +46,12 @@ export function channelEventRoutes(deps: ChannelEventDeps): Route[] {
       const event = parse(adapter, rawBody, headers as Record<string, string | undefined>);
       const id = await storeChannelEvent(deps.db, {
         accountId: params.account,
-        ...event,
-        objectId: event.objectId,
-        holdfastId: event.holdfastId,
-        causedByKey: event.causedByKey,
+        eventId: event.eventId,
+        type: event.type.slice(0, 100),
+        // Another system on the same account may put anything into its metadata: what cannot be ours is not kept.
+        objectId: printable(event.objectId, 255),
+        holdfastId: printable(event.holdfastId, 200),
+        causedByKey: printable(event.causedByKey, 255),
         bodySealed: deps.box.seal(rawBody.toString('utf8'), EVENT_BODY_PURPOSE),
       });
       // A repeat was told before, or the pick-up does it; an echo of our own call has nothing to tell.
@@ -58,6 +60,10 @@ export function channelEventRoutes(deps: ChannelEventDeps): Route[] {
     },
   });
   return [receive];
+}
+
+function printable(text: string | undefined, maxLength: number): string | undefined {
+  return text !== undefined && text.length <= maxLength && /^[\x21-\x7e]+$/.test(text) ? text : undefined;
 }
 
 function parse(adapter: ChannelAdapter, rawBody: Buffer, headers: Record<string, string | undefined>) {

@@ -1,6 +1,7 @@
 /** The pre-auth endpoints: by the channel's number as the original description has them, and by the merchant's own. */
 import { fail } from '../../domain/errors';
 import type { ErrorCode } from '../../domain/errors';
+import { MERCHANT_NUMBER } from '../../domain/ids';
 import type { ChannelName } from '../../domain/channel';
 import { findPreAuthByChannelNo, listPreAuths, readPreAuth } from '../../stores/pre-auths';
 import type { PreAuthRow } from '../../stores/pre-auths';
@@ -27,6 +28,7 @@ const CAPTURE_ERRORS: readonly ErrorCode[] = [
   'PRE_AUTH_NOT_CAPTURABLE',
   'CAPTURE_AMOUNT_EXCEEDS_HOLD',
   'CURRENCY_MISMATCH',
+  'AMOUNT_NOT_SUPPORTED',
 ];
 
 const accepted: RouteResponse = {
@@ -87,7 +89,7 @@ function listRoute(deps: PreAuthDeps): Route {
     responses: { 200: { description: 'A page of holds', schema: pageSchema(schemas.preAuthView) } },
     errors: [],
     async handler({ caller, query }) {
-      const page = pageOf(query, z.string().max(64));
+      const page = pageOf(query, z.string().regex(MERCHANT_NUMBER));
       const filter = {
         merchantId: caller.merchantId,
         status: query.status,

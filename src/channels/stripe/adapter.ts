@@ -27,7 +27,7 @@ const PAGE_SIZE = 100;
 /** Beyond this many objects a list proves nothing in reasonable time. */
 const MAX_LISTED = 10_000;
 /** Stripe's clock is not ours: the list begins this much earlier, and the identity filters. */
-const CLOCK_MARGIN_SECONDS = 300;
+const CLOCK_MARGIN_SECONDS = 60;
 
 export interface StripeAdapter extends ChannelAdapter {
   /** Closes idle connections. */
@@ -48,7 +48,7 @@ export function createStripeAdapter(account: ChannelAccount, apiBase: string): S
       capture(client, request, call, exchange, hasMultipleCaptures),
     cancelPreAuth: (request, call, exchange) => cancel(client, request, call, exchange),
     queryPreAuth: (id, exchange) => query(client, id, exchange),
-    findPreAuths: (call, since, exchange) => find(client, call, since, exchange),
+    findPreAuths: (call, created, exchange) => find(client, call, created, exchange),
     parseInboundEvent: (body, headers) =>
       parseEvent(client.stripe, account.credentials['webhook_secret'] ?? '', body, headers),
     close: () => client.close(),
@@ -142,12 +142,20 @@ async function query(
   throw readRefused(read);
 }
 
-async function find(client: StripeClient, call: CallIdentity, sinceUnixSeconds: number, exchange: Exchange) {
+async function find(
+  client: StripeClient,
+  call: CallIdentity,
+  created: { fromUnixSeconds: number; toUnixSeconds: number },
+  exchange: Exchange,
+) {
   const found = await attempt(client, exchange, async () => {
     const matching: { snapshot: HoldSnapshot; customer: CustomerStep }[] = [];
     let listed = 0;
     const pages = client.stripe.paymentIntents.list({
-      created: { gte: Math.max(Math.floor(sinceUnixSeconds) - CLOCK_MARGIN_SECONDS, 0) },
+      created: {
+        gte: Math.max(Math.floor(created.fromUnixSeconds) - CLOCK_MARGIN_SECONDS, 0),
+        lte: Math.ceil(created.toUnixSeconds) + CLOCK_MARGIN_SECONDS,
+      },
       limit: PAGE_SIZE,
       expand: ['data.latest_charge'],
     });
