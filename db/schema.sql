@@ -100,6 +100,7 @@ CREATE TABLE command_notes (
   CONSTRAINT command_notes_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES merchants(id),
   CONSTRAINT command_notes_pkey PRIMARY KEY (command_id)
 );
+CREATE INDEX command_notes_age ON public.command_notes USING btree (created_at);
 
 CREATE TABLE idempotency_records (
   id uuid NOT NULL,

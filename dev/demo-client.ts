@@ -1,6 +1,7 @@
 /** What a merchant, the merchant's customer and the platform's operator do over HTTP; for the demo and the tests. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { STRIPE_EVENTS } from '../src/channels/stripe/events';
 import { SANDBOX_PUBLISHABLE_KEY } from './stack/settings';
 
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -148,7 +149,10 @@ export async function registerSandboxEvents(
   const response = await fetch(`${sandboxUrl}/_sandbox/webhook-endpoint`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ url: `${apiUrl}/api/v1/channels/stripe/${accountId}/events` }),
+    body: JSON.stringify({
+      url: `${apiUrl}/api/v1/channels/stripe/${accountId}/events`,
+      enabled_events: STRIPE_EVENTS,
+    }),
     signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
   });
   if (!response.ok) throw new Error(`the sandbox refused the address of events: ${response.status}`);

@@ -149,6 +149,8 @@ CREATE TABLE command_notes (
   created_at   TIMESTAMPTZ NOT NULL DEFAULT now()
 );
 
+CREATE INDEX command_notes_age ON command_notes (created_at);
+
 -- What happened to an object, for good: events merchants are told of, and what operators and channels did besides.
 CREATE TABLE payment_events (
   id           BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -104,7 +104,7 @@ function clearFaults({ parts }: ControlRequest): ControlAnswer {
 
 /** The same url for the same account again replaces the endpoint: a restart may register as often as it likes. */
 function addEndpoint({ parts, webhookSecret, input }: ControlRequest): ControlAnswer {
-  const { url, secret, secret_key: account } = input;
+  const { url, secret, secret_key: account, enabled_events: types } = input;
   if (typeof url !== 'string' || !URL.canParse(url)) return refusedWith('url must be an address');
   const owner = typeof account === 'string' ? account : null;
   const known = [...parts.state.endpoints.values()].find(
@@ -115,6 +115,7 @@ function addEndpoint({ parts, webhookSecret, input }: ControlRequest): ControlAn
     url,
     secret: typeof secret === 'string' ? secret : webhookSecret,
     account: owner,
+    enabled_events: Array.isArray(types) ? types.map(String) : null,
   };
   parts.state.saveEndpoint(endpoint);
   return ok(endpoint);

@@ -54,6 +54,7 @@ export class EventSender {
     const rendered = renderEvent(id, type, object, { id: source.requestId, key: source.idempotencyKey });
     const pending = [...this.state.endpoints.values()]
       .filter((endpoint) => endpoint.account === null || endpoint.account === account)
+      .filter((endpoint) => endpoint.enabled_events?.includes(type) ?? true)
       .map((endpoint) => endpoint.id);
     const event: StoredEvent = { id, account, type, body: JSON.stringify(rendered, null, 2), pending };
     this.state.saveEvent(event);

@@ -88,6 +88,8 @@ export interface WebhookEndpoint {
   secret: string;
   /** Only this account's events; null: every account's. */
   account: string | null;
+  /** Only events of these types; null: every type. */
+  enabled_events: readonly string[] | null;
 }
 
 export interface StoredEvent {

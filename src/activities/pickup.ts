@@ -2,6 +2,7 @@
 import { heartbeat } from '@temporalio/activity';
 import { findWaitingEvents, markProcessed, matchHold, postponeEvent } from '../stores/channel-events';
 import type { MatchedHold, WaitingEvent } from '../stores/channel-events';
+import { deleteOldCommandNotes } from '../stores/command-notes';
 import { deleteExpiredRecords } from '../stores/idempotency';
 import {
   findForgottenCalls,
@@ -47,6 +48,7 @@ export function createPickupActivities(deps: ActivityDeps) {
       (event) => processOrPostpone(deps, event),
     );
     await deleteExpiredRecords(db, DELETE_BATCH);
+    await deleteOldCommandNotes(db, DELETE_BATCH);
     return { events, holds, calls: calls.length };
   }
 

@@ -5,16 +5,9 @@ import { causeOf, EXPIRY_COMMAND_ID, resultOf, settledBy } from '../domain/chann
 import type { CallState, ChannelCall } from '../domain/channel-call';
 import type { CommandResult } from '../domain/commands';
 import { warningDue } from '../domain/expiry';
-import {
-  applyAttentionMet,
-  applyCreateDecline,
-  applyDecline,
-  applySnapshot,
-  isClosed,
-} from '../domain/pre-auth';
+import { applyAttentionMet, applyCreateDecline, applyDecline, applySnapshot } from '../domain/pre-auth';
 import type { Hold, Transition } from '../domain/pre-auth';
 import { readCall, settleCall } from '../stores/channel-calls';
-import { dropOrderClaim, markOrderPaid } from '../stores/order-claims';
 import { appendEvent, appendNote } from '../stores/outbox';
 import { withTransaction } from '../stores/postgres';
 import { lockPreAuth, toHold, updateHold } from '../stores/pre-auths';
@@ -33,7 +26,7 @@ export interface RecordOutcome {
   readonly result: CommandResult;
 }
 
-/** Writes a transition with its events, its notifications and its consequence for the order; null writes nothing. */
+/** Writes a transition with its events and their notifications; null writes nothing. */
 export async function saveTransition(
   deps: ActivityDeps,
   tx: PoolClient,
@@ -66,8 +59,6 @@ export async function saveTransition(
       defaultMaxRetries: deps.defaultMaxRetries,
     });
   }
-  if (next.status === 'succeeded') await markOrderPaid(tx, next.merchantId, next.orderNo, next.preAuthNo);
-  else if (isClosed(next.status)) await dropOrderClaim(tx, next.merchantId, next.orderNo, next.preAuthNo);
   row.event_sequence += events.length;
   return next;
 }

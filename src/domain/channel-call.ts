@@ -107,12 +107,12 @@ export function showsAbsence(call: ChannelCall, snapshot: HoldSnapshot | undefin
 
 /** What the command's caller is told once the call is settled as `state`, with the hold as it is after it. */
 export function resultOf(
-  call: Pick<ChannelCall, 'operation'>,
+  call: Pick<ChannelCall, 'operation' | 'amount'>,
   state: CallState,
   declineCode: string | null,
   hold: Hold,
 ): CommandResult {
-  if (state === 'executed') return { kind: 'done' };
+  if (state === 'executed') return { kind: 'done', amount: call.amount };
   if (state === 'declined' && !(declineCode === 'invalid_state' && isClosed(hold.status))) {
     const details = { operation: call.operation, decline_code: declineCode, status: hold.status };
     return {

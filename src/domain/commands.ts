@@ -31,9 +31,10 @@ export interface ExpiryCommand {
 
 export type Command = CaptureCommand | CancelCommand | ExpiryCommand;
 
-/** The end of a command, for whoever asked. `done`: the channel did it. */
+/** The end of a command, for whoever asked. `done`: the channel did it; `amount` is what a capture took, in minor units. */
 export type CommandResult =
-  { readonly kind: 'done' } | { readonly kind: 'refused'; readonly refusal: Refusal };
+  | { readonly kind: 'done'; readonly amount: number }
+  | { readonly kind: 'refused'; readonly refusal: Refusal };
 
 export function closedRefusal(status: PreAuthStatus): Refusal {
   return refuse('PRE_AUTH_CLOSED', { status }, `The hold is closed: its status is ${status}.`);

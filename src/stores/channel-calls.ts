@@ -173,17 +173,3 @@ export async function settleCall(
   );
   return result.rowCount === 1;
 }
-
-const SUM_OF_COMMAND = `SELECT coalesce(sum(amount), 0) AS amount FROM channel_calls
-WHERE merchant_id = $1 AND object_kind = 'pre_auth' AND object_no = $2 AND command_id = $3 AND operation = 'capture' AND state = 'executed'`;
-
-/** What a capture command took, in minor units: its executed call's amount. */
-export async function capturedByCommand(
-  q: Queryable,
-  merchantId: string,
-  preAuthNo: string,
-  commandId: string,
-): Promise<number> {
-  const result = await q.query<{ amount: string }>(SUM_OF_COMMAND, [merchantId, preAuthNo, commandId]);
-  return Number(result.rows[0]?.amount ?? 0);
-}

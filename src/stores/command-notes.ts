@@ -24,3 +24,17 @@ export async function readCommandNote(
   );
   return result.rows[0]?.reason;
 }
+
+/** The command was refused: nothing of it is kept. */
+export async function dropCommandNote(q: Queryable, commandId: string): Promise<void> {
+  await q.query('DELETE FROM command_notes WHERE command_id = $1', [commandId]);
+}
+
+/** Removes notes whose command has long been carried out: its call carries the reason. */
+export async function deleteOldCommandNotes(q: Queryable, limit: number): Promise<void> {
+  await q.query(
+    `DELETE FROM command_notes WHERE command_id IN (
+       SELECT command_id FROM command_notes WHERE created_at < now() - interval '1 day' LIMIT $1)`,
+    [limit],
+  );
+}

@@ -1,4 +1,4 @@
-/** One live or successful payment or hold per order: the claim is taken with the row and dropped when it comes to nothing. */
+/** One live or successful payment or hold per order. The claim is taken with the row and follows it (stores/pre-auths.ts). */
 import type { Queryable } from './postgres';
 
 export interface OrderClaim {
@@ -26,29 +26,4 @@ export async function takeOrderClaim(
   );
   // Dropped between the two statements: the next try will get it, and "in progress" is what it was a moment ago.
   return found.rows[0] ?? { kind, number: '', state: 'live' };
-}
-
-export async function dropOrderClaim(
-  q: Queryable,
-  merchantId: string,
-  orderNo: string,
-  number: string,
-): Promise<void> {
-  await q.query('DELETE FROM order_claims WHERE merchant_id = $1 AND order_no = $2 AND number = $3', [
-    merchantId,
-    orderNo,
-    number,
-  ]);
-}
-
-export async function markOrderPaid(
-  q: Queryable,
-  merchantId: string,
-  orderNo: string,
-  number: string,
-): Promise<void> {
-  await q.query(
-    `UPDATE order_claims SET state = 'paid' WHERE merchant_id = $1 AND order_no = $2 AND number = $3`,
-    [merchantId, orderNo, number],
-  );
 }

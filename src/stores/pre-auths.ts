@@ -166,12 +166,22 @@ export async function listPreAuths(q: Queryable, filter: ListFilter, page: Page)
   return result.rows;
 }
 
+// The order's claim follows the hold: paid when it succeeded, dropped when it came to nothing.
 const UPDATE = `
-UPDATE pre_auths SET status = $4, channel_pre_auth_no = $5, amount_capturable = $6, amount_captured = $7,
+WITH paid AS (
+  UPDATE order_claims SET state = 'paid'
+  WHERE merchant_id = $1::uuid AND order_no = $15::text AND number = $2::text AND $4::text = 'succeeded'
+), dropped AS (
+  DELETE FROM order_claims
+  WHERE merchant_id = $1::uuid AND order_no = $15::text AND number = $2::text AND $14::boolean AND $4::text <> 'succeeded'
+)
+UPDATE pre_auths SET status = $4::text, channel_pre_auth_no = $5, amount_capturable = $6, amount_captured = $7,
   expires_at = $8, warned_at = $9, needs_attention = $10, version = version + 1, event_sequence = event_sequence + $11,
   decline_code = coalesce($12, decline_code), cancel_reason = coalesce($13, cancel_reason),
-  closed_at = CASE WHEN $14 THEN now() END, updated_at = now(), owner_checked_at = now()
-WHERE merchant_id = $1 AND pre_auth_no = $2 AND version = $3`;
+  closed_at = CASE WHEN $14::boolean THEN now() END, updated_at = now(),
+  -- Written once, so that most updates touch no index; the pick-up renews it.
+  owner_checked_at = coalesce(owner_checked_at, now())
+WHERE merchant_id = $1::uuid AND pre_auth_no = $2::text AND version = $3`;
 
 /**
  * Writes the next state of a hold.
@@ -199,6 +209,7 @@ export async function updateHold(
     extra.declineCode ?? null,
     extra.cancelReason ?? null,
     isClosed(next.status),
+    before.orderNo,
   ]);
   if (result.rowCount !== 1)
     throw new Error(`hold ${before.preAuthNo} is no longer at version ${before.version}`);

@@ -58,7 +58,8 @@ export async function startApi(
   routesOf: (parts: Parts) => Route[],
   waitTimeoutMs = 15_000,
 ): Promise<ApiHarness> {
-  const { config, drop } = await createTestDatabase();
+  const database = await createTestDatabase();
+  const { config } = database;
   const db = createDatabase(config, () => undefined);
   const box = createSecretBox(config.HOLDFAST_ENCRYPTION_KEYS);
   const clock = { offsetMs: 0 };
@@ -89,7 +90,7 @@ export async function startApi(
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await db.end().catch(() => undefined);
-      await drop();
+      await database.drop();
     },
   };
 }

@@ -70,7 +70,7 @@ describe('settledBy', () => {
 
 describe('resultOf', () => {
   const result = (operation: CallOperation, state: CallState, code: string | null, status: PreAuthStatus) => {
-    const outcome = resultOf({ operation }, state, code, hold(status));
+    const outcome = resultOf({ operation, amount: 1 }, state, code, hold(status));
     return outcome.kind === 'done' ? 'done' : outcome.refusal.code;
   };
 
@@ -91,17 +91,23 @@ describe('resultOf', () => {
     expect(result(operation, state, code, status)).toBe(expected),
   );
 
+  test('a capture that is done says what it took', () =>
+    expect(resultOf({ operation: 'capture', amount: 320 }, 'executed', null, hold('succeeded'))).toEqual({
+      kind: 'done',
+      amount: 320,
+    }));
+
   test('a refusal names the state, a decline also its code', () => {
-    expect(resultOf({ operation: 'capture' }, 'declined', 'card_declined', hold('requires_capture'))).toEqual(
-      {
-        kind: 'refused',
-        refusal: {
-          code: 'CHANNEL_DECLINED',
-          details: { operation: 'capture', decline_code: 'card_declined', status: 'requires_capture' },
-          message: 'The channel declined: card_declined.',
-        },
+    expect(
+      resultOf({ operation: 'capture', amount: 1 }, 'declined', 'card_declined', hold('requires_capture')),
+    ).toEqual({
+      kind: 'refused',
+      refusal: {
+        code: 'CHANNEL_DECLINED',
+        details: { operation: 'capture', decline_code: 'card_declined', status: 'requires_capture' },
+        message: 'The channel declined: card_declined.',
       },
-    );
+    });
   });
 });
 

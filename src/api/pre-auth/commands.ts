@@ -4,8 +4,8 @@ import { closedRefusal } from '../../domain/commands';
 import type { CancelCommand, CaptureCommand } from '../../domain/commands';
 import { fail, HoldfastError } from '../../domain/errors';
 import { isClosed } from '../../domain/pre-auth';
-import { capturedByCommand, findCalls } from '../../stores/channel-calls';
-import { keepCommandNote } from '../../stores/command-notes';
+import { findCalls } from '../../stores/channel-calls';
+import { dropCommandNote, keepCommandNote } from '../../stores/command-notes';
 import { readPreAuth, toHold } from '../../stores/pre-auths';
 import type { PreAuthRow } from '../../stores/pre-auths';
 import type { AskOutcome } from '../../temporal/pre-auth-gateway';
@@ -40,12 +40,9 @@ export async function capturePreAuth(
       by: 'api',
     };
     const outcome = await carryOut(deps, row, command, own);
-    const [after, captured] = await Promise.all([
-      mustRead(deps, row),
-      capturedByCommand(deps.db, row.merchant_id, row.pre_auth_no, own.recordId),
-    ]);
+    const after = await mustRead(deps, row);
     if (outcome.kind === 'accepted') return acceptedAnswer(deps, after);
-    return { status: 200, data: showCapture(after, captured), message: 'Captured' };
+    return { status: 200, data: showCapture(after, outcome.amount), message: 'Captured' };
   });
 }
 
@@ -59,12 +56,18 @@ export async function cancelPreAuth(
     const command: CancelCommand = { kind: 'cancel', commandId: own.recordId, by: 'api' };
     if (fields.reason !== undefined)
       await keepCommandNote(deps.db, row.merchant_id, own.recordId, fields.reason);
-    const outcome = await carryOut(deps, row, command, own);
+    const outcome = await carryOut(deps, row, command, own).catch(async (error: unknown) => {
+      const isRefused = error instanceof HoldfastError && error.code !== 'TEMPORARILY_UNAVAILABLE';
+      if (isRefused && fields.reason !== undefined) await dropCommandNote(deps.db, own.recordId);
+      throw error;
+    });
     const after = await mustRead(deps, row);
     if (outcome.kind === 'accepted') return acceptedAnswer(deps, after);
     return { status: 200, data: showCancel(after), message: 'Canceled' };
   });
 }
+
+type Carried = { readonly kind: 'accepted' } | { readonly kind: 'done'; readonly amount: number };
 
 /** @throws HoldfastError with the refusal, or TEMPORARILY_UNAVAILABLE when nobody knows whether the command was taken */
 async function carryOut(
@@ -72,17 +75,18 @@ async function carryOut(
   row: PreAuthRow,
   command: CaptureCommand | CancelCommand,
   own: Ownership,
-): Promise<CommandOutcome> {
+): Promise<Carried> {
   await own.insert();
   const earlier = own.takenOver ? await outcomeInRows(deps, row, command.commandId) : undefined;
   // A call that is still open is joined by asking; a settled one answers by itself.
   const known = earlier?.kind === 'result' ? earlier : undefined;
   const outcome = known ?? (isClosed(row.status) ? closed(row) : await ask(deps, row, command));
-  if (outcome.kind === 'accepted' || outcome.result.kind === 'done') return outcome;
+  const isRefused = outcome.kind === 'result' && outcome.result.kind === 'refused';
   // Refused because of the state it may itself have brought about: an answer lost on the way, then asked again.
-  const final = (await outcomeInRows(deps, row, command.commandId)) ?? outcome;
-  if (final.kind === 'accepted' || final.result.kind === 'done') return final;
-  throw new HoldfastError(final.result.refusal);
+  const final = isRefused ? ((await outcomeInRows(deps, row, command.commandId)) ?? outcome) : outcome;
+  if (final.kind === 'accepted') return final;
+  if (final.result.kind === 'refused') throw new HoldfastError(final.result.refusal);
+  return final.result;
 }
 
 /** What the rows say of this very command, workflow alive or closed; undefined when it never got as far as a call. */
