@@ -63,6 +63,8 @@ export function createSettleActivities(deps: ActivityDeps) {
 
   async function settleByReading(row: PreAuthRow, hold: Hold, call: ChannelCall): Promise<CallReport> {
     const adapter = await deps.adapterOf(call.channelAccountId);
+    // What a read shows was true when it was asked, at the earliest; the first absence is noted when it was answered.
+    const askedAtMs = deps.now();
     let snapshot: HoldSnapshot | undefined;
     try {
       snapshot = await readObject(deps, adapter, hold, call, exchangeOf(deps.slowExchangeTimeoutMs));
@@ -73,7 +75,7 @@ export function createSettleActivities(deps: ActivityDeps) {
     if (snapshot !== undefined && settledBy(call, hold, snapshot) !== undefined) {
       return { kind: 'answered', callId: call.id, answer: { kind: 'done', snapshot } };
     }
-    return concludeAbsence(row, hold, call, showsAbsence(call, snapshot));
+    return concludeAbsence(row, hold, call, showsAbsence(call, snapshot), askedAtMs);
   }
 
   /** The read settled nothing. Absence proves something only together with a stored error, twice and late enough. */
@@ -82,18 +84,19 @@ export function createSettleActivities(deps: ActivityDeps) {
     hold: Hold,
     call: ChannelCall,
     absent: boolean,
+    askedAtMs: number,
   ): Promise<CallReport> {
     const limits = limitsOf(deps, hold);
-    const nowMs = deps.now();
-    if (absent && provesNotExecuted(evidenceOf(call), limits, nowMs)) {
+    if (absent && provesNotExecuted(evidenceOf(call), limits, askedAtMs)) {
       const next = await replaceCall(deps, hold, call);
       return send(deps, row, hold, next, deps.slowExchangeTimeoutMs);
-    } else if (absent && call.storedError && call.firstAbsentAtMs === null) {
+    }
+    if (absent && call.storedError && call.firstAbsentAtMs === null) {
       await markAbsent(deps.db, call.id);
       return unsettled(
         deps,
         hold,
-        { ...call, firstAbsentAtMs: nowMs },
+        { ...call, firstAbsentAtMs: deps.now() },
         'stored error, not executed at the first read',
       );
     }

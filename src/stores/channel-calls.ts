@@ -149,8 +149,9 @@ export async function markAsked(q: Queryable, callId: string): Promise<void> {
   await q.query('UPDATE channel_calls SET asked = asked + 1, asked_at = now() WHERE id = $1', [callId]);
 }
 
+/** The key answered a stored error: it is pointless to send it again. Counts as its last send, which ended just now. */
 export async function markStoredError(q: Queryable, callId: string): Promise<void> {
-  await q.query('UPDATE channel_calls SET stored_error = true WHERE id = $1', [callId]);
+  await q.query('UPDATE channel_calls SET stored_error = true, last_sent_at = now() WHERE id = $1', [callId]);
 }
 
 /** Notes the first read that showed nothing executed. */
