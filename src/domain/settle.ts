@@ -26,9 +26,6 @@ export interface SettleLimits {
   readonly proofAfterSendMs: number;
 }
 
-export const PROOF_GAP_MS = 60_000;
-export const PROOF_AFTER_SEND_MS = 120_000;
-
 /** Whether the key may be sent (again) now. A stored error makes it pointless, the horizon makes it dangerous. */
 export function mayReplay(evidence: CallEvidence, limits: SettleLimits, nowMs: number): boolean {
   return !evidence.storedError && nowMs - evidence.createdAtMs < limits.horizonMs;
