@@ -226,6 +226,23 @@ CREATE TABLE routing_decisions (
   CONSTRAINT routing_decisions_pkey PRIMARY KEY (merchant_id, kind, number)
 );
 
+CREATE TABLE webhook_attempts (
+  id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  notification_id uuid NOT NULL,
+  attempt integer NOT NULL,
+  kind text NOT NULL,
+  url character varying(500) NOT NULL,
+  started_at timestamp with time zone NOT NULL,
+  duration_ms integer NOT NULL,
+  status_code integer,
+  response text,
+  error character varying(40),
+  CONSTRAINT webhook_attempts_kind_check CHECK ((kind = ANY (ARRAY['first'::text, 'retry'::text, 'probe'::text]))),
+  CONSTRAINT webhook_attempts_notification_id_fkey FOREIGN KEY (notification_id) REFERENCES webhook_notifications(id) ON DELETE CASCADE,
+  CONSTRAINT webhook_attempts_pkey PRIMARY KEY (id)
+);
+CREATE INDEX webhook_attempts_notification ON public.webhook_attempts USING btree (notification_id, id);
+
 CREATE TABLE webhook_endpoints (
   id uuid NOT NULL,
   merchant_id uuid NOT NULL,
@@ -237,13 +254,43 @@ CREATE TABLE webhook_endpoints (
   secret_sealed text,
   deleted_at timestamp with time zone,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
+  previous_secret_sealed text,
+  previous_secret_until timestamp with time zone,
+  disabled_at timestamp with time zone,
+  disabled_reason character varying(40),
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  failures_in_row integer NOT NULL DEFAULT 0,
+  failing_since timestamp with time zone,
+  last_success_at timestamp with time zone,
+  last_failure_at timestamp with time zone,
+  last_error character varying(200),
+  gated_at timestamp with time zone,
+  next_probe_at timestamp with time zone,
+  probes integer NOT NULL DEFAULT 0,
+  ramp integer,
+  CONSTRAINT webhook_endpoints_check CHECK (((gated_at IS NULL) = (next_probe_at IS NULL))),
+  CONSTRAINT webhook_endpoints_check1 CHECK ((enabled = (disabled_at IS NULL))),
+  CONSTRAINT webhook_endpoints_check2 CHECK (((disabled_at IS NULL) = (disabled_reason IS NULL))),
+  CONSTRAINT webhook_endpoints_disabled_reason_check CHECK (((disabled_reason)::text = ANY ((ARRAY['MERCHANT'::character varying, 'GONE'::character varying, 'FAILING'::character varying])::text[]))),
   CONSTRAINT webhook_endpoints_kind_check CHECK ((kind = ANY (ARRAY['explicit'::text, 'implicit'::text]))),
   CONSTRAINT webhook_endpoints_max_retries_check CHECK (((max_retries >= 0) AND (max_retries <= 40))),
   CONSTRAINT webhook_endpoints_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES merchants(id),
-  CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (id)
+  CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (id),
+  CONSTRAINT webhook_endpoints_ramp_check CHECK ((ramp > 0))
 );
 CREATE UNIQUE INDEX webhook_endpoints_implicit ON public.webhook_endpoints USING btree (merchant_id, url) WHERE ((kind = 'implicit'::text) AND (deleted_at IS NULL));
 CREATE INDEX webhook_endpoints_merchant ON public.webhook_endpoints USING btree (merchant_id) WHERE (deleted_at IS NULL);
+CREATE INDEX webhook_endpoints_probe ON public.webhook_endpoints USING btree (next_probe_at) WHERE (gated_at IS NOT NULL);
+
+CREATE TABLE webhook_leases (
+  notification_id uuid NOT NULL,
+  endpoint_id uuid NOT NULL,
+  token uuid NOT NULL,
+  tried boolean NOT NULL,
+  until timestamp with time zone NOT NULL,
+  CONSTRAINT webhook_leases_pkey PRIMARY KEY (notification_id)
+);
+CREATE INDEX webhook_leases_endpoint ON public.webhook_leases USING btree (endpoint_id);
 
 CREATE TABLE webhook_notifications (
   id uuid NOT NULL,
@@ -266,12 +313,21 @@ CREATE TABLE webhook_notifications (
   failed_at timestamp with time zone,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  rank timestamp with time zone NOT NULL DEFAULT now(),
+  last_attempt_at timestamp with time zone,
+  CONSTRAINT webhook_notifications_check CHECK ((((status)::text = 'success'::text) = (succeeded_at IS NOT NULL))),
+  CONSTRAINT webhook_notifications_check1 CHECK ((((status)::text = 'failed'::text) = (failed_at IS NOT NULL))),
   CONSTRAINT webhook_notifications_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES webhook_endpoints(id),
   CONSTRAINT webhook_notifications_event_id_endpoint_id_key UNIQUE (event_id, endpoint_id),
   CONSTRAINT webhook_notifications_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES merchants(id),
   CONSTRAINT webhook_notifications_pkey PRIMARY KEY (id),
   CONSTRAINT webhook_notifications_status_check CHECK (((status)::text = ANY ((ARRAY['pending'::character varying, 'success'::character varying, 'failed'::character varying, 'retrying'::character varying])::text[])))
 );
-CREATE INDEX idx_webhook_merchant ON public.webhook_notifications USING btree (merchant_id);
+CREATE INDEX idx_webhook_merchant ON public.webhook_notifications USING btree (merchant_id, created_at DESC, id DESC);
 CREATE INDEX idx_webhook_payment ON public.webhook_notifications USING btree (merchant_id, payment_no);
-CREATE INDEX idx_webhook_retry ON public.webhook_notifications USING btree (next_retry_at) WHERE ((status)::text = ANY ((ARRAY['pending'::character varying, 'retrying'::character varying])::text[]));
+CREATE INDEX idx_webhook_retry ON public.webhook_notifications USING btree (next_retry_at) WHERE ((status)::text = 'retrying'::text);
+CREATE INDEX webhook_notifications_delivered ON public.webhook_notifications USING btree (succeeded_at) WHERE ((status)::text = 'success'::text);
+CREATE INDEX webhook_notifications_endpoint ON public.webhook_notifications USING btree (endpoint_id, created_at DESC, id DESC);
+CREATE INDEX webhook_notifications_fresh ON public.webhook_notifications USING btree (endpoint_id, rank, id) WHERE (((status)::text = 'pending'::text) AND (attempts = 0));
+CREATE INDEX webhook_notifications_in_retry ON public.webhook_notifications USING btree (endpoint_id) WHERE ((status)::text = 'retrying'::text);
+CREATE INDEX webhook_notifications_tried ON public.webhook_notifications USING btree (endpoint_id, next_retry_at, id) WHERE (((status)::text = 'pending'::text) AND (attempts > 0));

@@ -59,6 +59,19 @@ export const configSchema = z.object({
     .min(1)
     .default('payments')
     .describe('Temporal task queue of holds, payments and refunds'),
+  WEBHOOKS_TASK_QUEUE: z
+    .string()
+    .min(1)
+    .default('webhooks')
+    .describe('Temporal task queue of webhook deliveries that must be retried'),
+  WORKER_ROLES: z
+    .string()
+    .default('payments,webhooks,relay')
+    .transform((text) => [...new Set(text.split(',').map((role) => role.trim()))])
+    .pipe(z.array(z.enum(['payments', 'webhooks', 'relay'])).min(1))
+    .describe(
+      'What a worker process serves, comma separated: payments, webhooks (retries), relay (first attempts)',
+    ),
   WORKFLOW_BUNDLE: z
     .string()
     .default('')
@@ -104,6 +117,42 @@ export const configSchema = z.object({
   WEBHOOK_INITIAL_BACKOFF: seconds(1).describe('Seconds that the retry ladder is multiplied with'),
   WEBHOOK_MAX_BACKOFF: seconds(3600).describe('Seconds no pause of the retry ladder exceeds'),
   WEBHOOK_TIMEOUT: seconds(30).describe('Seconds one delivery may take'),
+  WEBHOOK_JITTER: z.coerce
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe('Share of a pause that is left to chance: 0.2 makes it 0.8 to 1.2 times as long'),
+  WEBHOOK_MAX_IN_FLIGHT_PER_ENDPOINT: count(10, 1_000).describe(
+    'Deliveries to one endpoint at once, over all processes',
+  ),
+  WEBHOOK_MAX_IN_RETRY_PER_ENDPOINT: count(50, 10_000).describe(
+    'Notifications of one endpoint that a workflow of their own carries; the relay carries the others',
+  ),
+  WEBHOOK_MAX_IN_FLIGHT: count(1_000, 20_000).describe('Deliveries one relay process makes at once'),
+  WEBHOOK_LEASE_MARGIN: seconds(30).describe(
+    'Seconds a lease outlives the time-out of its delivery; then another process may deliver again',
+  ),
+  WEBHOOK_PROBE_INTERVAL: seconds(30).describe(
+    'Seconds between two probes of an endpoint that does not answer',
+  ),
+  WEBHOOK_GATE_WINDOW: seconds(10).describe(
+    'Seconds without a 2xx, besides 20 failures in a row, after which an endpoint gets probes only',
+  ),
+  WEBHOOK_OVERDUE: seconds(60).describe('Seconds after which a retry that nobody made is swept up'),
+  WEBHOOK_DISABLE_AFTER: seconds(432_000).describe(
+    'Seconds (5 days) without one success in at least 10 attempts after which an endpoint is switched off',
+  ),
+  WEBHOOK_RETENTION_DAYS: z.coerce
+    .number()
+    .positive()
+    .default(30)
+    .describe('Days delivered notifications are kept, and days undelivered ones of a disabled endpoint wait'),
+  WEBHOOK_BLOCKED_PORTS: z
+    .string()
+    .regex(/^(\d{1,5}(,\d{1,5})*)?$/, 'expected port numbers, comma separated')
+    .default('')
+    .describe('Ports webhook URLs may not name, comma separated, e.g. 22,25,3306,5432,6379'),
   WEBHOOK_ALLOWED_CIDRS: z
     .string()
     .default('')
