@@ -7,8 +7,10 @@ import type { CommandResult } from '../domain/commands';
 import { warningDue } from '../domain/expiry';
 import { applyAttentionMet, applyCreateDecline, applyDecline, applySnapshot } from '../domain/pre-auth';
 import type { Hold, Transition } from '../domain/pre-auth';
-import { readCall, settleCall } from '../stores/channel-calls';
+import { settleCall } from '../stores/channel-calls';
+import type { CallEnd } from '../stores/channel-calls';
 import { appendEvent, appendNote } from '../stores/outbox';
+import { lockPreAuthAndCall } from '../stores/hold-with-call';
 import { withTransaction } from '../stores/postgres';
 import { lockPreAuth, toHold, updateHold } from '../stores/pre-auths';
 import type { PreAuthRow } from '../stores/pre-auths';
@@ -26,16 +28,23 @@ export interface RecordOutcome {
   readonly result: CommandResult;
 }
 
-/** Writes a transition with its events and their notifications; null writes nothing. */
+/** Writes a transition with its events and their notifications, and settles the call it follows from; null: only the latter. */
 export async function saveTransition(
   deps: ActivityDeps,
   tx: PoolClient,
   row: PreAuthRow,
   transition: Transition | null,
-  extra: { declineCode?: string | undefined; cancelReason?: string | undefined } = {},
+  extra: {
+    declineCode?: string | undefined;
+    cancelReason?: string | undefined;
+    settles?: CallEnd | undefined;
+  } = {},
 ): Promise<Hold> {
   const before = toHold(row);
-  if (transition === null) return before;
+  if (transition === null) {
+    if (extra.settles !== undefined) await settleCall(tx, extra.settles);
+    return before;
+  }
   const { next, events } = transition;
   await updateHold(tx, before, next, { events: events.length, ...extra });
   for (const [index, event] of events.entries()) {
@@ -71,18 +80,35 @@ export function createRecordActivities(deps: ActivityDeps) {
     answer: HoldAnswer,
     reading?: HoldSnapshot,
   ): Promise<RecordOutcome> {
-    return withTransaction(deps.db, async (tx) => {
-      const row = await mustLock(tx, ref);
-      const call = await mustReadCall(tx, callId);
-      const before = toHold(row);
-      if (call.state !== 'open')
-        return { hold: before, result: resultOf(call, call.state, call.declineCode, before) };
+    return settleOnce(ref, callId, async (tx, row, call) => {
       const state =
-        answer.kind === 'declined' ? 'declined' : (settledBy(call, before, answer.snapshot) ?? 'executed');
+        answer.kind === 'declined'
+          ? 'declined'
+          : (settledBy(call, toHold(row), answer.snapshot) ?? 'executed');
       const declineCode = answer.kind === 'declined' ? answer.code : null;
-      await settleCall(tx, call.id, state, answer.kind === 'declined' ? declineOutcome(answer) : {});
-      const hold = await applyAnswer(deps, tx, row, call, answer, reading);
+      const settles: CallEnd = {
+        callId,
+        state,
+        outcome: answer.kind === 'declined' ? declineOutcome(answer) : {},
+      };
+      const hold = await applyAnswer(deps, { tx, row, call, settles }, answer, reading);
       return { hold, result: resultOf(call, state, declineCode, hold) };
+    });
+  }
+
+  /** Does `work` under the locks of hold and call, unless the call is settled already: then that is the outcome. */
+  async function settleOnce(
+    ref: HoldRef,
+    callId: string,
+    work: (tx: PoolClient, row: PreAuthRow, call: ChannelCall) => Promise<RecordOutcome>,
+  ): Promise<RecordOutcome> {
+    return withTransaction(deps.db, async (tx) => {
+      const locked = await lockPreAuthAndCall(tx, ref.merchantId, ref.preAuthNo, callId);
+      if (locked === undefined) throw new Error(`hold ${ref.preAuthNo} has no channel call ${callId}`);
+      const { row, call } = locked;
+      const before = toHold(row);
+      if (call.state === 'open') return work(tx, row, call);
+      return { hold: before, result: resultOf(call, call.state, call.declineCode, before) };
     });
   }
 
@@ -107,13 +133,9 @@ export function createRecordActivities(deps: ActivityDeps) {
     callId: string,
     decision: OperatorDecision,
   ): Promise<RecordOutcome> {
-    return withTransaction(deps.db, async (tx) => {
-      const row = await mustLock(tx, ref);
-      const call = await mustReadCall(tx, callId);
+    return settleOnce(ref, callId, async (tx, row, call) => {
       const before = toHold(row);
-      if (call.state !== 'open')
-        return { hold: before, result: resultOf(call, call.state, call.declineCode, before) };
-      await settleCall(tx, call.id, decision.outcome, { ...decision });
+      const settles = { callId, state: decision.outcome, outcome: { ...decision } };
       const note = { ...decision, operation: call.operation, n: call.n };
       await appendNote(tx, {
         ...objectOf(before),
@@ -121,7 +143,8 @@ export function createRecordActivities(deps: ActivityDeps) {
         status: before.status,
         data: note,
       });
-      const hold = await saveTransition(deps, tx, row, decidedTransition(before, call, decision.outcome));
+      const transition = decidedTransition(before, call, decision.outcome);
+      const hold = await saveTransition(deps, tx, row, transition, { settles });
       return { hold, result: resultOf(call, decision.outcome, null, hold) };
     });
   }
@@ -129,11 +152,16 @@ export function createRecordActivities(deps: ActivityDeps) {
   return { recordAnswer, warnExpiring, settleByOperator };
 }
 
+interface Settlement {
+  readonly tx: PoolClient;
+  readonly row: PreAuthRow;
+  readonly call: ChannelCall;
+  readonly settles: CallEnd;
+}
+
 async function applyAnswer(
   deps: ActivityDeps,
-  tx: PoolClient,
-  row: PreAuthRow,
-  call: ChannelCall,
+  { tx, row, call, settles }: Settlement,
   answer: HoldAnswer,
   reading: HoldSnapshot | undefined,
 ): Promise<Hold> {
@@ -144,20 +172,17 @@ async function applyAnswer(
       : undefined;
   if (answer.kind !== 'declined') {
     const transition = applySnapshot(hold, answer.snapshot, causeOf(call)) ?? applyAttentionMet(hold);
-    return saveTransition(deps, tx, row, transition, { cancelReason });
+    return saveTransition(deps, tx, row, transition, { cancelReason, settles });
   }
   if (call.operation === 'create') {
-    return saveTransition(deps, tx, row, applyCreateDecline(hold, answer.code), { declineCode: answer.code });
+    const extra = { declineCode: answer.code, settles };
+    return saveTransition(deps, tx, row, applyCreateDecline(hold, answer.code), extra);
   }
   // "Wrong state" comes with a reading of the object: whatever happened there is taken over first.
   if (reading !== undefined) await saveTransition(deps, tx, row, applySnapshot(hold, reading, 'channel'));
   const current = await mustLock(tx, hold);
-  return saveTransition(
-    deps,
-    tx,
-    current,
-    applyDecline(toHold(current), call.operation, answer.code, call.amount),
-  );
+  const transition = applyDecline(toHold(current), call.operation, answer.code, call.amount);
+  return saveTransition(deps, tx, current, transition, { settles });
 }
 
 /** What an operator's word makes of the hold, told as if the channel had said it. */
@@ -192,10 +217,4 @@ async function mustLock(tx: PoolClient, ref: HoldRef): Promise<PreAuthRow> {
   const row = await lockPreAuth(tx, ref.merchantId, ref.preAuthNo);
   if (row === undefined) throw new Error(`there is no hold ${ref.preAuthNo} of merchant ${ref.merchantId}`);
   return row;
-}
-
-async function mustReadCall(tx: PoolClient, callId: string): Promise<ChannelCall> {
-  const call = await readCall(tx, callId);
-  if (call === undefined) throw new Error(`there is no channel call ${callId}`);
-  return call;
 }

@@ -140,7 +140,11 @@ export function createSettleActivities(deps: ActivityDeps) {
 /** Closes a call that was proved not executed and opens its successor, under the next key, for the same command. */
 async function replaceCall(deps: ActivityDeps, hold: Hold, call: ChannelCall): Promise<ChannelCall> {
   return withTransaction(deps.db, async (tx) => {
-    const wasOpen = await settleCallRow(tx, call.id, 'not_executed', { proof: 'stored error, absent twice' });
+    const wasOpen = await settleCallRow(tx, {
+      callId: call.id,
+      state: 'not_executed',
+      outcome: { proof: 'stored error, absent twice' },
+    });
     const next = wasOpen
       ? await insertCall(tx, {
           merchantId: hold.merchantId,

@@ -4,7 +4,7 @@ import type { CallOperation, CallState, ChannelCall } from '../domain/channel-ca
 import type { Hold } from '../domain/pre-auth';
 import type { Queryable } from './postgres';
 
-interface CallRow {
+export interface CallRow {
   id: string;
   channel_account_id: string;
   operation: CallOperation;
@@ -24,10 +24,10 @@ interface CallRow {
   first_absent_at: Date | null;
 }
 
-const COLUMNS = `id, channel_account_id, operation, n, amount, currency, final, idempotency_key, command_id, command, state,
+export const CALL_COLUMNS = `id, channel_account_id, operation, n, amount, currency, final, idempotency_key, command_id, command, state,
   outcome, attempts, created_at, last_sent_at, stored_error, first_absent_at`;
 
-function toCall(row: CallRow): ChannelCall {
+export function toCall(row: CallRow): ChannelCall {
   return {
     id: row.id,
     channelAccountId: row.channel_account_id,
@@ -76,7 +76,7 @@ FROM (
 ) next
 WHERE $12::int IS NULL OR EXISTS (
   SELECT 1 FROM pre_auths WHERE merchant_id = $1::uuid AND pre_auth_no = $2::text AND version = $12::int FOR NO KEY UPDATE)
-ON CONFLICT DO NOTHING RETURNING ${COLUMNS}`;
+ON CONFLICT DO NOTHING RETURNING ${CALL_COLUMNS}`;
 
 /**
  * Inserts the object's next call of this operation, open and about to be sent.
@@ -110,7 +110,7 @@ export async function insertCall(
   return row === undefined ? undefined : toCall(row);
 }
 
-const OPEN_OR_OWN = `SELECT ${COLUMNS} FROM channel_calls
+const OPEN_OR_OWN = `SELECT ${CALL_COLUMNS} FROM channel_calls
 WHERE merchant_id = $1 AND object_kind = 'pre_auth' AND object_no = $2 AND (state = 'open' OR command_id = $3)
 ORDER BY created_at DESC, n DESC`;
 
@@ -129,14 +129,14 @@ export async function findCalls(
 }
 
 export async function readCall(q: Queryable, callId: string): Promise<ChannelCall | undefined> {
-  const result = await q.query<CallRow>(`SELECT ${COLUMNS} FROM channel_calls WHERE id = $1`, [callId]);
+  const result = await q.query<CallRow>(`SELECT ${CALL_COLUMNS} FROM channel_calls WHERE id = $1`, [callId]);
   return result.rows[0] === undefined ? undefined : toCall(result.rows[0]);
 }
 
 /** Notes that the key is about to be sent (again). @throws Error when the call was settled meanwhile: look again */
 export async function touchCall(q: Queryable, call: ChannelCall): Promise<ChannelCall> {
   const result = await q.query<CallRow>(
-    `UPDATE channel_calls SET attempts = attempts + 1, last_sent_at = now() WHERE id = $1 AND state = 'open' RETURNING ${COLUMNS}`,
+    `UPDATE channel_calls SET attempts = attempts + 1, last_sent_at = now() WHERE id = $1 AND state = 'open' RETURNING ${CALL_COLUMNS}`,
     [call.id],
   );
   const row = result.rows[0];
@@ -161,13 +161,15 @@ export async function markAbsent(q: Queryable, callId: string): Promise<void> {
   ]);
 }
 
+export interface CallEnd {
+  readonly callId: string;
+  readonly state: Exclude<CallState, 'open'>;
+  /** Decline code and the channel's own words, or what an operator decided. */
+  readonly outcome: Readonly<Record<string, unknown>>;
+}
+
 /** @returns false when the call was settled before: then nothing is written */
-export async function settleCall(
-  q: Queryable,
-  callId: string,
-  state: Exclude<CallState, 'open'>,
-  outcome: Readonly<Record<string, unknown>>,
-): Promise<boolean> {
+export async function settleCall(q: Queryable, { callId, state, outcome }: CallEnd): Promise<boolean> {
   const result = await q.query(
     `UPDATE channel_calls SET state = $2, outcome = $3, settled_at = now() WHERE id = $1 AND state = 'open'`,
     [callId, state, outcome],

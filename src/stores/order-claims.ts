@@ -7,23 +7,15 @@ export interface OrderClaim {
   state: 'live' | 'paid';
 }
 
-/** @returns undefined when the claim was taken, else the claim that stands in the way */
-export async function takeOrderClaim(
+/** The claim on an order; undefined when it was dropped a moment ago. */
+export async function findOrderClaim(
   q: Queryable,
   merchantId: string,
   orderNo: string,
-  kind: OrderClaim['kind'],
-  number: string,
 ): Promise<OrderClaim | undefined> {
-  const taken = await q.query(
-    `INSERT INTO order_claims (merchant_id, order_no, kind, number, state) VALUES ($1, $2, $3, $4, 'live') ON CONFLICT DO NOTHING`,
-    [merchantId, orderNo, kind, number],
-  );
-  if (taken.rowCount === 1) return undefined;
   const found = await q.query<OrderClaim>(
     'SELECT kind, number, state FROM order_claims WHERE merchant_id = $1 AND order_no = $2',
     [merchantId, orderNo],
   );
-  // Dropped between the two statements: the next try will get it, and "in progress" is what it was a moment ago.
-  return found.rows[0] ?? { kind, number: '', state: 'live' };
+  return found.rows[0];
 }

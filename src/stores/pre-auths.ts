@@ -2,6 +2,8 @@
 import type { ChannelName, World } from '../domain/channel';
 import type { Hold, PreAuthStatus } from '../domain/pre-auth';
 import { isClosed } from '../domain/pre-auth';
+import type { RoutingDecision } from '../domain/routing/decision';
+import type { CallEnd } from './channel-calls';
 import { microsOf, sinceEpoch } from './page';
 import type { Page } from './page';
 import type { Queryable } from './postgres';
@@ -64,20 +66,36 @@ export type NewPreAuth = Pick<
 > & { expires_in_seconds: number };
 
 // By name: a prepared `SELECT *` breaks in running processes when a migration adds a column.
-const COLUMNS = `merchant_id, pre_auth_no, order_no, world, channel, channel_account_id, channel_pre_auth_no, currency, amount,
+export const PRE_AUTH_COLUMNS = `merchant_id, pre_auth_no, order_no, world, channel, channel_account_id, channel_pre_auth_no, currency, amount,
   amount_capturable, amount_captured, status, version, event_sequence, multiple_captures, customer_email, description, country,
   return_url, notify_url, metadata, customer_step_sealed, decline_code, cancel_reason, body_hash, needs_attention, created_at,
   updated_at, expires_at, warned_at, closed_at`;
 
+// With the order's claim and the routing decision, or none of them: the caller rolls back when the order is taken.
 const INSERT = `
-INSERT INTO pre_auths (merchant_id, pre_auth_no, order_no, world, channel, channel_account_id, currency, amount,
-  multiple_captures, customer_email, description, country, return_url, notify_url, metadata, body_hash, status, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 'processing', now() + make_interval(secs => $17))
-ON CONFLICT (merchant_id, pre_auth_no) DO NOTHING`;
+WITH hold AS (
+  INSERT INTO pre_auths (merchant_id, pre_auth_no, order_no, world, channel, channel_account_id, currency, amount,
+    multiple_captures, customer_email, description, country, return_url, notify_url, metadata, body_hash, status, expires_at)
+  VALUES ($1::uuid, $2::text, $3::text, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 'processing',
+    now() + make_interval(secs => $17))
+  ON CONFLICT (merchant_id, pre_auth_no) DO NOTHING RETURNING 1
+), decision AS (
+  INSERT INTO routing_decisions (merchant_id, kind, number, decision)
+  SELECT $1::uuid, 'pre_auth', $2::text, $18::jsonb FROM hold
+), claim AS (
+  INSERT INTO order_claims (merchant_id, order_no, kind, number, state)
+  SELECT $1::uuid, $3::text, 'pre_auth', $2::text, 'live' FROM hold
+  ON CONFLICT DO NOTHING RETURNING 1
+)
+SELECT EXISTS (SELECT FROM hold) AS inserted, EXISTS (SELECT FROM claim) AS claimed`;
 
-/** @returns false when the merchant has a hold of this number already */
-export async function insertPreAuth(q: Queryable, row: NewPreAuth): Promise<boolean> {
-  const result = await q.query(INSERT, [
+/** @returns 'exists': the merchant has a hold of this number already; 'order_taken': roll back, the order has a claim */
+export async function insertPreAuth(
+  q: Queryable,
+  row: NewPreAuth,
+  decision: RoutingDecision,
+): Promise<'inserted' | 'exists' | 'order_taken'> {
+  const result = await q.query<{ inserted: boolean; claimed: boolean }>(INSERT, [
     row.merchant_id,
     row.pre_auth_no,
     row.order_no,
@@ -95,11 +113,13 @@ export async function insertPreAuth(q: Queryable, row: NewPreAuth): Promise<bool
     row.metadata,
     row.body_hash,
     row.expires_in_seconds,
+    decision,
   ]);
-  return result.rowCount === 1;
+  if (result.rows[0]?.inserted !== true) return 'exists';
+  return result.rows[0].claimed ? 'inserted' : 'order_taken';
 }
 
-const SELECT_BY_NO = `SELECT ${COLUMNS} FROM pre_auths WHERE merchant_id = $1 AND pre_auth_no = $2`;
+const SELECT_BY_NO = `SELECT ${PRE_AUTH_COLUMNS} FROM pre_auths WHERE merchant_id = $1 AND pre_auth_no = $2`;
 
 export async function readPreAuth(
   q: Queryable,
@@ -119,7 +139,7 @@ export async function lockPreAuth(
 }
 
 const SELECT_BY_CHANNEL_NO = `
-SELECT ${COLUMNS} FROM pre_auths WHERE merchant_id = $1 AND channel = $2 AND channel_pre_auth_no = $3
+SELECT ${PRE_AUTH_COLUMNS} FROM pre_auths WHERE merchant_id = $1 AND channel = $2 AND channel_pre_auth_no = $3
   AND channel_account_id IN (SELECT id FROM channel_accounts WHERE channel = $2 AND (merchant_id = $1 OR merchant_id IS NULL))`;
 
 export async function findPreAuthByChannelNo(
@@ -142,7 +162,7 @@ export interface ListFilter {
 export type ListedPreAuth = PreAuthRow & { created_at_micros: number };
 
 const LIST = `
-SELECT ${COLUMNS}, ${microsOf('created_at')} AS created_at_micros FROM pre_auths
+SELECT ${PRE_AUTH_COLUMNS}, ${microsOf('created_at')} AS created_at_micros FROM pre_auths
 WHERE merchant_id = $1
   AND ($2::text IS NULL OR status = $2)
   AND ($3::text IS NULL OR order_no = $3)
@@ -166,7 +186,8 @@ export async function listPreAuths(q: Queryable, filter: ListFilter, page: Page)
   return result.rows;
 }
 
-// The order's claim follows the hold: paid when it succeeded, dropped when it came to nothing.
+// The order's claim follows the hold: paid when it succeeded, dropped when it came to nothing. The call whose answer
+// this is, if any, is settled by the same statement.
 const UPDATE = `
 WITH paid AS (
   UPDATE order_claims SET state = 'paid'
@@ -174,6 +195,8 @@ WITH paid AS (
 ), dropped AS (
   DELETE FROM order_claims
   WHERE merchant_id = $1::uuid AND order_no = $15::text AND number = $2::text AND $14::boolean AND $4::text <> 'succeeded'
+), settled AS (
+  UPDATE channel_calls SET state = $17::text, outcome = $18::jsonb, settled_at = now() WHERE id = $16::uuid AND state = 'open'
 )
 UPDATE pre_auths SET status = $4::text, channel_pre_auth_no = $5, amount_capturable = $6, amount_captured = $7,
   expires_at = $8, warned_at = $9, needs_attention = $10, version = version + 1, event_sequence = event_sequence + $11,
@@ -192,7 +215,12 @@ export async function updateHold(
   q: Queryable,
   before: Hold,
   next: Hold,
-  extra: { events: number; declineCode?: string | undefined; cancelReason?: string | undefined },
+  extra: {
+    events: number;
+    declineCode?: string | undefined;
+    cancelReason?: string | undefined;
+    settles?: CallEnd | undefined;
+  },
 ): Promise<void> {
   const result = await q.query(UPDATE, [
     before.merchantId,
@@ -210,6 +238,9 @@ export async function updateHold(
     extra.cancelReason ?? null,
     isClosed(next.status),
     before.orderNo,
+    extra.settles?.callId ?? null,
+    extra.settles?.state ?? null,
+    extra.settles?.outcome ?? null,
   ]);
   if (result.rowCount !== 1)
     throw new Error(`hold ${before.preAuthNo} is no longer at version ${before.version}`);

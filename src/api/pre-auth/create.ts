@@ -15,11 +15,10 @@ import type { RoutingDecision } from '../../domain/routing/decision';
 import { insertCall } from '../../stores/channel-calls';
 import { findAccountFor } from '../../stores/channel-accounts';
 import type { ChannelAccountSummary } from '../../stores/channel-accounts';
-import { takeOrderClaim } from '../../stores/order-claims';
+import { findOrderClaim } from '../../stores/order-claims';
 import { withTransaction } from '../../stores/postgres';
 import { insertPreAuth, readPreAuth } from '../../stores/pre-auths';
 import type { PreAuthRow } from '../../stores/pre-auths';
-import { insertDecision } from '../../stores/routing-decisions';
 import { ensureImplicitEndpoint } from '../../stores/webhook-endpoints';
 import { checkWebhookUrl } from '../../webhooks/ssrf-guard';
 import { canonicalHash } from '../idempotency';
@@ -93,20 +92,20 @@ async function insertAll(tx: PoolClient, own: Ownership, order: Order): Promise<
   const { merchantId } = caller;
   await own.insertWithin(tx);
   const bodyHash = canonicalHash(body);
-  if (!(await insertPreAuth(tx, rowOf(order, bodyHash)))) {
+  const inserted = await insertPreAuth(tx, rowOf(order, bodyHash), order.decision);
+  if (inserted === 'exists') {
     const existing = await readPreAuth(tx, merchantId, preAuthNo);
     if (existing?.body_hash.equals(bodyHash) !== true)
       throw fail('PRE_AUTH_CONFLICT', { pre_auth_no: preAuthNo });
     return false;
   }
-  const claim = await takeOrderClaim(tx, merchantId, body.order_no, 'pre_auth', preAuthNo);
-  if (claim !== undefined) {
-    throw fail(claim.state === 'paid' ? 'ORDER_ALREADY_PAID' : 'ORDER_IN_PROGRESS', {
-      kind: claim.kind,
-      number: claim.number,
-    });
+  if (inserted === 'order_taken') {
+    // Dropped between the two statements: the next try will get it, and "in progress" is what it was a moment ago.
+    const { kind, number, state } = (await findOrderClaim(tx, merchantId, body.order_no)) ?? {
+      state: 'live',
+    };
+    throw fail(state === 'paid' ? 'ORDER_ALREADY_PAID' : 'ORDER_IN_PROGRESS', { kind, number });
   }
-  await insertDecision(tx, merchantId, 'pre_auth', preAuthNo, order.decision);
   if (
     order.notifyOrigin !== undefined &&
     !(await ensureImplicitEndpoint(tx, merchantId, order.notifyOrigin))
