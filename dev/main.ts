@@ -1,4 +1,5 @@
 /** `npm start`: the whole of Holdfast on this machine, from nothing to a hold captured, until Ctrl-C. */
+import { join } from 'node:path';
 import { seedDemo } from './seed';
 import type { Seed } from './seed';
 import { proveFirstHold } from './first-hold';
@@ -87,15 +88,17 @@ function printAddresses({ ports, environment, temporal, sandbox }: Stack, urls: 
     ['Redis', `redis://${REDIS_HOST}:${REDIS_PORT}`],
     ['Data and logs', dataDir],
     ['Demo API key', seed.apiKey],
+    ['Admin key', `in ${join(dataDir, 'secrets.json')}`],
   ]);
-  const body = { channel: 'stripe', order_no: 'ROOM-12', amount: 50_000, currency: 'USD' };
+  // A new order each time it is pasted: an order has one live hold.
+  const body = `{"channel":"stripe","order_no":"ROOM-'$(date +%s)'","amount":50000,"currency":"USD"}`;
   console.log(`
   Your first hold, 500.00 USD:
 
 curl -s ${urls.api}/api/v1/channel/pre-auth \\
   -H 'Authorization: Bearer ${seed.apiKey}' \\
   -H 'Content-Type: application/json' -H "Idempotency-Key: $(date +%s)" \\
-  -d '${JSON.stringify(body)}'
+  -d '${body}' -w '\\n'
 
   Ctrl-C stops everything; the data stay.
 `);
@@ -104,7 +107,7 @@ curl -s ${urls.api}/api/v1/channel/pre-auth \\
 function stop(): Promise<void> {
   stopping ??= (async () => {
     stoppingSince = Date.now();
-    console.log(`\n  Stopping: API, worker, then the servers`);
+    console.log(`\n  Stopping: API, workers, then the servers`);
     await receiver?.stop();
     await stack?.stop();
     done(`everything has stopped (${took(stoppingSince)})`);

@@ -49,10 +49,13 @@ function isInstalled() {
 }
 
 /** Runs a child on this terminal, passes signals on, and resolves with its exit code. */
-function run(program, args, environment) {
+function run(program, args, environment, onSignal) {
   return new Promise((resolve) => {
     const child = spawn(program, args, { cwd: ROOT, stdio: 'inherit', env: environment });
-    const forward = (signal) => child.kill(signal);
+    const forward = (signal) => {
+      onSignal?.();
+      child.kill(signal);
+    };
     process.on('SIGINT', forward);
     process.on('SIGTERM', forward);
     child.once('error', (error) => {
@@ -80,10 +83,17 @@ async function install() {
   // The very npm that started this, when there is one; without NODE_ENV=production leaving the development packages out.
   const npm = process.env.npm_execpath;
   const args = ['ci', '--include=dev', '--no-fund', '--no-audit'];
+  let interrupted = false;
+  const onSignal = () => {
+    interrupted = true;
+    clearInterval(progress);
+    console.error('Stopping npm ci, a moment');
+  };
   const code = npm?.endsWith('.js')
-    ? await run(process.execPath, [npm, ...args], process.env)
-    : await run('npm', args, process.env);
+    ? await run(process.execPath, [npm, ...args], process.env, onSignal)
+    : await run('npm', args, process.env, onSignal);
   clearInterval(progress);
+  if (interrupted) fail('\nInterrupted while the packages were being installed; the next start begins anew.');
   if (code !== 0) fail(`npm ci failed (exit code ${code}); its messages above say why.`);
 }
 

@@ -1,4 +1,4 @@
-/** Calm output: a mark, a line, and a moving last line only where somebody watches. */
+/** Calm output: a mark and a line each. */
 const isTty = process.stdout.isTTY === true;
 const hasColor = isTty && (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb';
 
