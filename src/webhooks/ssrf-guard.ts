@@ -10,45 +10,81 @@ export interface WebhookUrlPolicy {
   readonly production: boolean;
   /** Networks that are allowed although they are not public, comma separated; empty for none. */
   readonly allowedCidrs: string;
+  /** Ports that may not be named, by whatever scheme; none when absent. */
+  readonly blockedPorts?: readonly number[];
 }
 
+/** Why a URL is refused, for people; the codes are for programs and are never renamed. */
+const REASONS = {
+  TOO_LONG: 'it is longer than 500 characters',
+  NOT_PRINTABLE_ASCII: 'it contains blanks or characters that are not printable ASCII',
+  BACKSLASH: 'it contains a backslash',
+  FRAGMENT: 'it has a fragment',
+  SCHEME_NOT_ALLOWED: 'it does not begin with http:// or https://',
+  NOT_A_URL: 'it is not a URL',
+  HTTPS_REQUIRED: 'it is not https',
+  CREDENTIALS: 'it contains credentials',
+  PORT_BLOCKED: 'its port is not allowed',
+  ADDRESS_NOT_PUBLIC: 'its address is not a public one',
+} as const;
+export type WebhookUrlProblem = keyof typeof REASONS;
+
 export type WebhookUrlVerdict =
-  { readonly ok: true; readonly origin: string } | { readonly ok: false; readonly reason: string };
+  | { readonly ok: true; readonly origin: string }
+  | { readonly ok: false; readonly code: WebhookUrlProblem; readonly reason: string };
 
 export const MAX_WEBHOOK_URL_CHARACTERS = 500;
 
 /** Judges a URL a merchant gave us. `origin` is scheme, host and port in their normal form. */
 export function checkWebhookUrl(url: string, policy: WebhookUrlPolicy): WebhookUrlVerdict {
-  const formProblem = problemOfForm(url);
-  if (formProblem !== undefined) return { ok: false, reason: formProblem };
-  if (!URL.canParse(url)) return { ok: false, reason: 'it is not a URL' };
-  const parsed = new URL(url);
-  const reason = problemOfUrl(parsed, policy);
-  return reason === undefined ? { ok: true, origin: parsed.origin } : { ok: false, reason };
+  const problem = problemOfForm(url);
+  if (problem !== undefined) return refuse(problem);
+  return URL.canParse(url) ? checkParsedUrl(new URL(url), policy) : refuse('NOT_A_URL');
+}
+
+function refuse(code: WebhookUrlProblem): WebhookUrlVerdict {
+  return { ok: false, code, reason: REASONS[code] };
 }
 
 // The URL parser forgives blanks, control characters and backslashes; what is stored must be what is later requested.
-function problemOfForm(url: string): string | undefined {
-  if (url.length > MAX_WEBHOOK_URL_CHARACTERS)
-    return `it is longer than ${MAX_WEBHOOK_URL_CHARACTERS} characters`;
-  if (!/^[\x21-\x7e]+$/.test(url)) return 'it contains blanks or characters that are not printable ASCII';
-  if (url.includes('\\')) return 'it contains a backslash';
-  if (url.includes('#')) return 'it has a fragment';
-  return /^https?:\/\//i.test(url) ? undefined : 'it does not begin with http:// or https://';
+function problemOfForm(url: string): WebhookUrlProblem | undefined {
+  if (url.length > MAX_WEBHOOK_URL_CHARACTERS) return 'TOO_LONG';
+  if (!/^[\x21-\x7e]+$/.test(url)) return 'NOT_PRINTABLE_ASCII';
+  if (url.includes('\\')) return 'BACKSLASH';
+  if (url.includes('#')) return 'FRAGMENT';
+  return /^https?:\/\//i.test(url) ? undefined : 'SCHEME_NOT_ALLOWED';
 }
 
-function problemOfUrl(url: URL, policy: WebhookUrlPolicy): string | undefined {
-  if (policy.production && url.protocol !== 'https:') return 'it is not https';
-  if (url.username !== '' || url.password !== '') return 'it contains credentials';
+// What a name resolves to is checked when a connection is made (guarded-agent.ts).
+function checkParsedUrl(url: URL, policy: WebhookUrlPolicy): WebhookUrlVerdict {
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') return refuse('SCHEME_NOT_ALLOWED');
+  if (policy.production && url.protocol !== 'https:') return refuse('HTTPS_REQUIRED');
+  if (url.username !== '' || url.password !== '') return refuse('CREDENTIALS');
+  if (policy.blockedPorts?.includes(portOf(url)) === true) return refuse('PORT_BLOCKED');
+  return isHostAllowed(url.hostname, policy)
+    ? { ok: true, origin: url.origin }
+    : refuse('ADDRESS_NOT_PUBLIC');
+}
+
+// The parser drops a port that is the scheme's own.
+function portOf(url: URL): number {
+  if (url.port !== '') return Number(url.port);
+  return url.protocol === 'https:' ? 443 : 80;
+}
+
+function isHostAllowed(hostname: string, policy: WebhookUrlPolicy): boolean {
   // The parser has turned decimal, octal and hexadecimal forms of an IPv4 address into the dotted one.
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  if (isIP(host) !== 0) {
-    return isAllowedAddress(host, policy) ? undefined : 'its address is not a public one';
-  }
-  const name = host.replace(/\.$/, '').toLowerCase();
-  if (name !== 'localhost' && !name.endsWith('.localhost')) return undefined;
-  const loopback = ['127.0.0.1', '::1'].some((address) => isAllowedAddress(address, policy));
-  return loopback ? undefined : 'its address is not a public one';
+  const host = hostname.replace(/^\[|\]$/g, '');
+  if (isIP(host) !== 0) return isAllowedAddress(host, policy);
+  return !isLocalhost(host) || LOOPBACK_ADDRESSES.some((address) => isAllowedAddress(address, policy));
+}
+
+export const LOOPBACK_ADDRESSES: readonly string[] = ['127.0.0.1', '::1'];
+
+/** Names that mean this machine whatever a name server says (RFC 6761). */
+export function isLocalhost(hostname: string): boolean {
+  const name = hostname.replace(/\.$/, '').toLowerCase();
+  return name === 'localhost' || name.endsWith('.localhost');
 }
 
 /**
@@ -73,8 +109,12 @@ function unwrap(address: Address): Address {
   return new ipaddr.IPv4(address.toByteArray().slice(12));
 }
 
+// Looks public, and is the host's own agent inside Azure.
+const AZURE_WIRE_SERVER = '168.63.129.16';
+
+/** 6to4, Teredo and the like, which carry an IPv4 address that nobody has judged, are ranges of their own. */
 function isPublicUnicast(address: Address): boolean {
-  if (address.range() !== 'unicast') return false;
+  if (address.range() !== 'unicast' || address.toString() === AZURE_WIRE_SERVER) return false;
   return address instanceof ipaddr.IPv4 || address.match(GLOBAL_UNICAST);
 }
 
