@@ -328,6 +328,7 @@ CREATE INDEX idx_webhook_payment ON public.webhook_notifications USING btree (me
 CREATE INDEX idx_webhook_retry ON public.webhook_notifications USING btree (next_retry_at) WHERE ((status)::text = 'retrying'::text);
 CREATE INDEX webhook_notifications_delivered ON public.webhook_notifications USING btree (succeeded_at) WHERE ((status)::text = 'success'::text);
 CREATE INDEX webhook_notifications_endpoint ON public.webhook_notifications USING btree (endpoint_id, created_at DESC, id DESC);
+CREATE INDEX webhook_notifications_failed ON public.webhook_notifications USING btree (endpoint_id, created_at, id) WHERE ((status)::text = 'failed'::text);
 CREATE INDEX webhook_notifications_fresh ON public.webhook_notifications USING btree (endpoint_id, rank, id) WHERE (((status)::text = 'pending'::text) AND (attempts = 0));
 CREATE INDEX webhook_notifications_in_retry ON public.webhook_notifications USING btree (endpoint_id) WHERE ((status)::text = 'retrying'::text);
 CREATE INDEX webhook_notifications_tried ON public.webhook_notifications USING btree (endpoint_id, next_retry_at, id) WHERE (((status)::text = 'pending'::text) AND (attempts > 0));

@@ -38,6 +38,7 @@ CREATE INDEX webhook_notifications_tried ON webhook_notifications (endpoint_id, 
 -- Carried by a workflow each: counted per endpoint, and swept when overdue.
 CREATE INDEX webhook_notifications_in_retry ON webhook_notifications (endpoint_id) WHERE status = 'retrying';
 CREATE INDEX idx_webhook_retry ON webhook_notifications (next_retry_at) WHERE status = 'retrying';
+CREATE INDEX webhook_notifications_failed ON webhook_notifications (endpoint_id, created_at, id) WHERE status = 'failed';
 CREATE INDEX webhook_notifications_delivered ON webhook_notifications (succeeded_at) WHERE status = 'success';
 
 -- Who is sending a notification right now. In a table of its own, because a lease comes and goes with every attempt and
@@ -70,7 +71,7 @@ CREATE INDEX webhook_attempts_notification ON webhook_attempts (notification_id,
 -- Down Migration
 DROP TABLE webhook_attempts;
 DROP TABLE webhook_leases;
-DROP INDEX webhook_notifications_delivered, idx_webhook_retry, webhook_notifications_in_retry, webhook_notifications_tried,
+DROP INDEX webhook_notifications_delivered, webhook_notifications_failed, idx_webhook_retry, webhook_notifications_in_retry, webhook_notifications_tried,
   webhook_notifications_fresh, webhook_notifications_endpoint, idx_webhook_merchant;
 ALTER TABLE webhook_notifications DROP COLUMN rank, DROP COLUMN last_attempt_at;
 CREATE INDEX idx_webhook_merchant ON webhook_notifications (merchant_id);

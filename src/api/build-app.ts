@@ -15,6 +15,9 @@ import { channelEventRoutes } from './routes/channel-events';
 import { healthRoutes, openApiRoute } from './routes/health';
 import type { HealthChecks } from './routes/health';
 import { preAuthRoutes } from './routes/pre-auth';
+import { webhookEndpointRoutes } from './routes/webhook-endpoints';
+import { webhookNotificationRoutes } from './routes/webhook-notifications';
+import type { WebhookWorkflows } from './webhooks/deps';
 
 export const API_VERSION = '0.1.0';
 
@@ -25,6 +28,9 @@ export interface ApiParts {
   readonly box: SecretBox;
   readonly accounts: AccountDirectory;
   readonly gateway: PreAuthGateway;
+  readonly webhookWorkflows: WebhookWorkflows;
+  /** Tells the relays that the outbox has something new. */
+  readonly ringOutbox: () => void;
   readonly checks: HealthChecks;
 }
 
@@ -34,10 +40,26 @@ export function apiRoutes(parts: ApiParts): Route[] {
   const webhookUrlPolicy = {
     production: config.NODE_ENV === 'production',
     allowedCidrs: config.WEBHOOK_ALLOWED_CIDRS,
+    blockedPorts: config.WEBHOOK_BLOCKED_PORTS.split(',')
+      .filter((port) => port !== '')
+      .map(Number),
   };
   const minExpiresInSeconds = config.PRE_AUTH_MIN_EXPIRES_IN;
+  const webhooks = {
+    ...{
+      db,
+      box,
+      log,
+      webhookUrlPolicy,
+      webhookWorkflows: parts.webhookWorkflows,
+      ringOutbox: parts.ringOutbox,
+    },
+    defaultMaxRetries: config.WEBHOOK_MAX_RETRIES,
+  };
   const documented = [
     ...preAuthRoutes({ db, box, log, gateway, waitTimeoutMs, minExpiresInSeconds, webhookUrlPolicy }),
+    ...webhookEndpointRoutes(webhooks),
+    ...webhookNotificationRoutes(webhooks),
     ...channelEventRoutes({ db, box, log, gateway, accounts }),
     ...adminRoutes({ db, box }),
     ...healthRoutes(parts.checks),

@@ -3,7 +3,13 @@ import type { Server } from 'node:http';
 import { loadConfig } from '../config/config';
 import { createLogger } from '../observability/logger';
 import { createRedis } from '../redis/client';
-import { createFoundation, createGateway, createLazyTemporalClient } from '../runtime';
+import {
+  createFoundation,
+  createGateway,
+  createLazyTemporalClient,
+  createWebhookWorkflows,
+} from '../runtime';
+import { createOutboxBell } from '../stores/outbox-bell';
 import { buildApp } from './build-app';
 
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -22,6 +28,8 @@ function main(): void {
   const app = buildApp({
     ...foundation,
     gateway: createGateway(foundation, temporal.client),
+    webhookWorkflows: createWebhookWorkflows(foundation, temporal.client, false),
+    ringOutbox: createOutboxBell(foundation.db),
     checks: {
       postgres: () => foundation.db.query('SELECT 1'),
       temporal: () => temporal.connection.healthService.check({}),

@@ -32,6 +32,12 @@ export const ERROR_MESSAGES = {
   ORDER_ALREADY_PAID: 'This order is paid; details name the payment or hold.',
   WEBHOOK_URL_NOT_ALLOWED: 'This notify_url may not be used; details.reason says why.',
   WEBHOOK_ENDPOINT_LIMIT: 'This merchant has as many webhook endpoints as it may have.',
+  WEBHOOK_ENDPOINT_EXISTS: 'A webhook endpoint with this URL exists already; details.id names it.',
+  WEBHOOK_ENDPOINT_IMPLICIT:
+    'This endpoint stands for the origin of a notify_url: it has no URL and no secret of its own, and only enabled may change.',
+  WEBHOOK_ENDPOINT_DISABLED: 'This webhook endpoint is disabled; enable it first.',
+  WEBHOOK_ENDPOINT_DELETED: 'The webhook endpoint of this notification is deleted.',
+  WEBHOOK_NOTIFICATION_DELIVERED: 'This notification has been delivered already.',
   SIGNATURE_INVALID: 'The signature of this event is not valid.',
   REQUEST_TIMEOUT: 'The request did not arrive in time.',
   TEMPORARILY_UNAVAILABLE:

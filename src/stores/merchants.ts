@@ -1,14 +1,14 @@
 /** merchants: one row, one id per world; the two rows of one merchant share account_id. */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { QueryResultRow } from 'pg';
 import type { World } from '../domain/channel';
 import type { Page } from './page';
 import { microsOf, sinceEpoch } from './page';
 import type { Queryable } from './postgres';
 import type { SecretBox } from './secret-box';
+import { newWebhookSecret } from './webhook-endpoints';
 
 export const WEBHOOK_SECRET_PURPOSE = 'merchants.webhook_secret';
-const WEBHOOK_SECRET_BYTES = 32;
 
 export type MerchantStatus = 'active' | 'suspended';
 
@@ -80,10 +80,6 @@ export async function createMerchant(q: Queryable, box: SecretBox, name: string)
   const test = merchants.find((merchant) => merchant.world === 'test');
   if (live === undefined || test === undefined) throw new Error('the insert did not return both merchants');
   return { accountId, live, test, webhookSecrets };
-}
-
-function newWebhookSecret(): string {
-  return `whsec_${randomBytes(WEBHOOK_SECRET_BYTES).toString('base64')}`;
 }
 
 const FIND = `SELECT ${COLUMNS} FROM merchants WHERE id = $1`;

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { WebhookBody, WebhookEvent } from '../domain/webhook/events';
+import { priorityBonusMs } from '../domain/webhook/priority';
 import type { Queryable } from './postgres';
 
 export interface ObjectEvent {
@@ -30,7 +31,10 @@ const EVENT_NAMESPACE = Buffer.from('6f1c1d0a5f3a4f0f9a6b2f7d3c1e8b42', 'hex');
 export function eventId(
   event: Pick<ObjectEvent, 'merchantId' | 'objectKind' | 'objectNo' | 'sequence'>,
 ): string {
-  const name = `${event.merchantId}/${event.objectKind}/${event.objectNo}/${event.sequence}`;
+  return uuidV5(`${event.merchantId}/${event.objectKind}/${event.objectNo}/${event.sequence}`);
+}
+
+function uuidV5(name: string): string {
   const bytes = createHash('sha1').update(EVENT_NAMESPACE).update(name).digest().subarray(0, 16);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x50;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
@@ -38,7 +42,7 @@ export function eventId(
 }
 
 // A notify_url belongs to the implicit endpoint of its origin; where it is an explicit endpoint's URL already, that one
-// is told and the implicit one is not.
+// is told and the implicit one is not. Disabled endpoints get their rows too: these wait.
 const APPEND = `
 WITH event AS (
   INSERT INTO payment_events (merchant_id, object_kind, object_no, sequence, type, status, data)
@@ -54,8 +58,10 @@ WITH event AS (
   WHERE merchant_id = $1::uuid AND kind = 'implicit' AND deleted_at IS NULL AND url = $9::text
     AND NOT EXISTS (SELECT 1 FROM explicit WHERE explicit.url = $8::text)
 )
-INSERT INTO webhook_notifications (id, event_id, endpoint_id, merchant_id, payment_no, event, url, payload, body, max_attempts)
-SELECT gen_random_uuid(), $10::uuid, id, $1::uuid, $3::text, $5::text, url, $11::jsonb, $12::text, coalesce(max_retries, $13::int) + 1 FROM target
+INSERT INTO webhook_notifications (id, event_id, endpoint_id, merchant_id, payment_no, event, url, payload, body, max_attempts, rank)
+SELECT gen_random_uuid(), $10::uuid, id, $1::uuid, $3::text, $5::text, url, $11::jsonb, $12::text, coalesce(max_retries, $13::int) + 1,
+  now() - $14::float8 * interval '1 millisecond'
+FROM target
 ON CONFLICT (event_id, endpoint_id) DO NOTHING`;
 
 /** Appends the event and its notifications; a repeat adds nothing. */
@@ -85,7 +91,81 @@ export async function appendEvent(q: Queryable, event: ObjectEvent): Promise<voi
     bytes,
     bytes,
     event.defaultMaxRetries,
+    priorityBonusMs(event.amount, event.currency),
   ]);
+}
+
+/** An event of no payment: a test, or news of another endpoint. Explicit endpoints only, as there is no notify_url. */
+export interface EndpointEvent {
+  merchantId: string;
+  type: Extract<WebhookEvent, 'webhook.test' | 'webhook.endpoint_disabled'>;
+  /** Stands in the place of the object's number as well. */
+  eventId: string;
+  status: string;
+  at: Date;
+  extra: Readonly<Record<string, string | number | boolean>>;
+  /** `only`: this endpoint, whatever its filter; `except`: the merchant's others whose filter matches. */
+  to: { only: string } | { except: string };
+  /** Retries for endpoints that set none of their own. */
+  defaultMaxRetries: number;
+}
+
+const APPEND_ENDPOINT_EVENT = `
+INSERT INTO webhook_notifications (id, event_id, endpoint_id, merchant_id, payment_no, event, url, payload, body, max_attempts)
+SELECT gen_random_uuid(), $2::uuid, id, $1::uuid, $2::text, $3::text, url, $4::jsonb, $5::text, coalesce(max_retries, $6::int) + 1
+FROM webhook_endpoints
+WHERE merchant_id = $1::uuid AND kind = 'explicit' AND deleted_at IS NULL
+  AND CASE WHEN $7::uuid IS NOT NULL THEN id = $7::uuid
+      ELSE id <> $8::uuid AND (event_filter = '{}' OR $3::text = ANY (event_filter)) END
+ON CONFLICT (event_id, endpoint_id) DO NOTHING
+RETURNING id`;
+
+/** Appends one notification per endpoint it is for; a repeat adds nothing. @returns the ids of the notifications added */
+export async function appendEndpointEvent(q: Queryable, event: EndpointEvent): Promise<string[]> {
+  const body: WebhookBody = {
+    event: event.type,
+    payment_no: event.eventId,
+    order_no: '',
+    amount: 0,
+    currency: '',
+    status: event.status,
+    timestamp: Math.floor(event.at.getTime() / 1000),
+    extra: { ...event.extra, sequence: 1 },
+  };
+  const bytes = JSON.stringify(body);
+  const only = 'only' in event.to ? event.to.only : null;
+  const except = 'except' in event.to ? event.to.except : null;
+  const values = [
+    event.merchantId,
+    event.eventId,
+    event.type,
+    bytes,
+    bytes,
+    event.defaultMaxRetries,
+    only,
+    except,
+  ];
+  return (await q.query<{ id: string }>(APPEND_ENDPOINT_EVENT, values)).rows.map((row) => row.id);
+}
+
+/** Tells the merchant's other endpoints that this one was switched off; the same switching-off is told once. */
+export function appendEndpointDisabled(
+  q: Queryable,
+  endpoint: { id: string; merchantId: string; reason: string; disabledAt: Date },
+  defaultMaxRetries: number,
+): Promise<string[]> {
+  return appendEndpointEvent(q, {
+    merchantId: endpoint.merchantId,
+    type: 'webhook.endpoint_disabled',
+    eventId: uuidV5(
+      `${endpoint.merchantId}/webhook_endpoint/${endpoint.id}/${endpoint.disabledAt.getTime()}`,
+    ),
+    status: 'disabled',
+    at: endpoint.disabledAt,
+    extra: { endpoint_id: endpoint.id, reason: endpoint.reason },
+    to: { except: endpoint.id },
+    defaultMaxRetries,
+  });
 }
 
 const NOTE = `

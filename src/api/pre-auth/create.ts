@@ -73,7 +73,12 @@ async function eligibleAccount(
 function checkedNotifyOrigin(deps: PreAuthDeps, notifyUrl: string | undefined): string | undefined {
   if (notifyUrl === undefined) return undefined;
   const verdict = checkWebhookUrl(notifyUrl, deps.webhookUrlPolicy);
-  if (!verdict.ok) throw fail('WEBHOOK_URL_NOT_ALLOWED', { field: 'notify_url', reason: verdict.reason });
+  if (!verdict.ok)
+    throw fail('WEBHOOK_URL_NOT_ALLOWED', {
+      field: 'notify_url',
+      code: verdict.code,
+      reason: verdict.reason,
+    });
   return verdict.origin;
 }
 
