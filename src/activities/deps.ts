@@ -27,6 +27,8 @@ export interface ActivityDeps {
   readonly proofGapMs: number;
   readonly proofAfterSendMs: number;
   readonly defaultMaxRetries: number;
+  /** Tells the relays, after a commit, that merchants are to be told something. Never throws and never waits. */
+  readonly ringOutbox: () => void;
   readonly now: () => number;
 }
 

@@ -28,6 +28,13 @@ export interface RecordOutcome {
   readonly result: CommandResult;
 }
 
+/** A transaction after which merchants may have to be told something. */
+export async function changing<T>(deps: ActivityDeps, work: (tx: PoolClient) => Promise<T>): Promise<T> {
+  const outcome = await withTransaction(deps.db, work);
+  deps.ringOutbox();
+  return outcome;
+}
+
 /** Writes a transition with its events and their notifications, and settles the call it follows from; null: only the latter. */
 export async function saveTransition(
   deps: ActivityDeps,
@@ -102,7 +109,7 @@ export function createRecordActivities(deps: ActivityDeps) {
     callId: string,
     work: (tx: PoolClient, row: PreAuthRow, call: ChannelCall) => Promise<RecordOutcome>,
   ): Promise<RecordOutcome> {
-    return withTransaction(deps.db, async (tx) => {
+    return changing(deps, async (tx) => {
       const locked = await lockPreAuthAndCall(tx, ref.merchantId, ref.preAuthNo, callId);
       if (locked === undefined) throw new Error(`hold ${ref.preAuthNo} has no channel call ${callId}`);
       const { row, call } = locked;
@@ -114,7 +121,7 @@ export function createRecordActivities(deps: ActivityDeps) {
 
   /** Writes the warning event, once, while money is held. `nowMs` is the workflow's clock, which judged that it is due. */
   async function warnExpiring(ref: HoldRef, nowMs: number): Promise<Hold> {
-    return withTransaction(deps.db, async (tx) => {
+    return changing(deps, async (tx) => {
       const row = await mustLock(tx, ref);
       const hold = toHold(row);
       if (!warningDue(hold, nowMs)) return hold;

@@ -21,7 +21,7 @@ import type { ActivityDeps, HoldRef } from './deps';
 import { evidenceOf, exchangeOf, limitsOf, readObject, send, unsettled } from './exchange';
 import { mustRead, resend } from './execute';
 import type { StepOutcome } from './execute';
-import { saveTransition } from './records';
+import { changing, saveTransition } from './records';
 
 export interface HoldReading {
   readonly hold: Hold;
@@ -111,7 +111,7 @@ export function createSettleActivities(deps: ActivityDeps) {
     const hold = toHold(await read(ref));
     const snapshot = await ask(hold);
     if (snapshot === 'no answer') return { hold, answered: false };
-    return withTransaction(deps.db, async (tx) => {
+    return changing(deps, async (tx) => {
       const row = await mustRead(lockPreAuth(tx, ref.merchantId, ref.preAuthNo), ref);
       const { open } = await findCalls(tx, ref, CREATE_COMMAND_ID);
       if (open !== undefined) {

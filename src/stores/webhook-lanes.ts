@@ -1,0 +1,277 @@
+/**
+ * Who sends what next. A lane is one endpoint; a claim is a lease per notification. Every claim and every change of an
+ * endpoint's state is made under the lock of its row, so that its limit holds over all processes.
+ */
+import type { DeliveryJob, EndpointKind } from '../domain/webhook/delivery-policy';
+import { sharesOf } from '../domain/webhook/gate';
+import { withTransaction } from './postgres';
+import type { Database, Queryable } from './postgres';
+import type { SecretBox } from './secret-box';
+import { WEBHOOK_SECRET_PURPOSE } from './merchants';
+import { ENDPOINT_SECRET_PURPOSE } from './webhook-endpoints';
+
+export type DeliveryKind = 'first' | 'retry' | 'probe';
+
+/** The right to make one attempt, until it runs out. */
+export interface DeliveryLease {
+  readonly job: DeliveryJob;
+  /** An outcome counts only with it, except that a success always counts. */
+  readonly token: string;
+  readonly endpointId: string;
+  readonly kind: DeliveryKind;
+}
+
+export interface LaneSettings {
+  /** Deliveries to one endpoint at once, over all processes. */
+  readonly maxInFlightPerEndpoint: number;
+  /** Longer than any attempt lasts. */
+  readonly leaseSeconds: number;
+  readonly probeIntervalSeconds: number;
+}
+
+/** What a claim returns of each notification and its endpoint. */
+export interface LeasedRow {
+  id: string;
+  event_id: string;
+  event: string;
+  body: string;
+  url: string;
+  attempts: number;
+  token: string;
+  endpoint_id: string;
+  kind: EndpointKind;
+  secret_sealed: string | null;
+  previous_secret_sealed: string | null;
+  merchant_secret_sealed: string;
+}
+
+/** How many lanes one claim visits; the cursor goes on from the last one. */
+const LANES_PER_CLAIM = 64;
+
+// The lanes after the cursor that have anything pending, found by leaping from one to the next in the two partial
+// indexes: no scan grows with the number of rows in a lane. A lane that is locked is being claimed or recorded by
+// somebody else: it is passed over, not waited for.
+const NEXT_LANE = (after: string) => `
+  SELECT next.endpoint_id FROM (
+    (SELECT endpoint_id FROM webhook_notifications
+     WHERE status = 'pending' AND attempts = 0 AND endpoint_id > ${after} ORDER BY endpoint_id LIMIT 1)
+    UNION ALL
+    (SELECT endpoint_id FROM webhook_notifications
+     WHERE status = 'pending' AND attempts > 0 AND endpoint_id > ${after} ORDER BY endpoint_id LIMIT 1)
+  ) next ORDER BY next.endpoint_id LIMIT 1`;
+
+const VISIT = `
+WITH RECURSIVE visited (endpoint_id, k) AS (
+  (SELECT first.endpoint_id, 1 FROM (${NEXT_LANE('$1::uuid')}) first)
+  UNION ALL
+  SELECT next.endpoint_id, v.k + 1 FROM visited v CROSS JOIN LATERAL (${NEXT_LANE('v.endpoint_id')}) next
+  WHERE v.k < ${LANES_PER_CLAIM}
+), locked AS (
+  SELECT e.id, e.ramp FROM visited v JOIN webhook_endpoints e ON e.id = v.endpoint_id
+  WHERE e.enabled AND e.deleted_at IS NULL AND e.gated_at IS NULL
+  FOR NO KEY UPDATE OF e SKIP LOCKED
+)
+SELECT (SELECT max(k) FROM visited) AS visited,
+  (SELECT endpoint_id FROM visited ORDER BY k DESC LIMIT 1) AS last,
+  (SELECT coalesce(jsonb_agg(jsonb_build_object('id', id, 'ramp', ramp)), '[]') FROM locked) AS lanes`;
+
+const IS_FREE = `NOT EXISTS (SELECT FROM webhook_leases l WHERE l.notification_id = n.id AND l.until > now())`;
+
+// A statement of its own after the locks, so that its snapshot shows what the last claim of each lane did.
+const CLAIM = `
+WITH lane AS (
+  SELECT given.id, given.max, given.fresh_share, given.tried_share, busy.fresh, busy.tried,
+    greatest(given.max - busy.fresh - busy.tried, 0) AS room
+  FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[]) AS given (id, max, fresh_share, tried_share)
+  CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE NOT l.tried) AS fresh, count(*) FILTER (WHERE l.tried) AS tried
+    FROM webhook_leases l WHERE l.endpoint_id = given.id AND l.until > now()
+  ) busy
+), pick AS (
+  SELECT lane.id AS endpoint_id, due.id, due.tried FROM lane CROSS JOIN LATERAL (
+    SELECT both_kinds.id, both_kinds.tried FROM (
+      SELECT f.id, false AS tried, row_number() OVER (ORDER BY f.rank, f.id) AS n FROM (
+        SELECT n.id, n.rank FROM webhook_notifications n
+        WHERE n.endpoint_id = lane.id AND n.status = 'pending' AND n.attempts = 0 AND ${IS_FREE}
+        ORDER BY n.rank, n.id LIMIT lane.room) f
+      UNION ALL
+      SELECT t.id, true, row_number() OVER (ORDER BY t.next_retry_at, t.id) FROM (
+        SELECT n.id, n.next_retry_at FROM webhook_notifications n
+        WHERE n.endpoint_id = lane.id AND n.status = 'pending' AND n.attempts > 0 AND n.next_retry_at <= now() AND ${IS_FREE}
+        ORDER BY n.next_retry_at, n.id LIMIT lane.room) t
+    ) both_kinds
+    -- Each kind's own places first, then what the other kind left.
+    ORDER BY n > CASE WHEN tried THEN lane.tried_share - lane.tried ELSE lane.fresh_share - lane.fresh END, tried, n
+    LIMIT lane.room
+  ) due
+  ORDER BY lane.id LIMIT $5
+), leased AS (
+  INSERT INTO webhook_leases AS l (notification_id, endpoint_id, token, tried, until)
+  SELECT id, endpoint_id, gen_random_uuid(), tried, now() + make_interval(secs => $6) FROM pick
+  ON CONFLICT (notification_id) DO UPDATE SET token = excluded.token, tried = excluded.tried, until = excluded.until
+  WHERE l.until <= now()
+  RETURNING l.notification_id, l.token
+)
+`;
+
+export const LEASED_COLUMNS = `n.id, n.event_id, n.event, n.body, n.attempts, n.endpoint_id, e.kind, leased.token,
+  CASE e.kind WHEN 'explicit' THEN e.url ELSE n.url END AS url, e.secret_sealed,
+  CASE WHEN e.previous_secret_until > now() THEN e.previous_secret_sealed END AS previous_secret_sealed,
+  m.webhook_secret_sealed AS merchant_secret_sealed`;
+export const LEASED_JOIN = `FROM leased JOIN webhook_notifications n ON n.id = leased.notification_id
+  JOIN webhook_endpoints e ON e.id = n.endpoint_id JOIN merchants m ON m.id = n.merchant_id`;
+
+const CLAIM_DUE = `${CLAIM} SELECT ${LEASED_COLUMNS} ${LEASED_JOIN}`;
+
+interface VisitRow {
+  visited: number | null;
+  last: string | null;
+  lanes: { id: string; ramp: number | null }[];
+}
+
+export const FIRST_LANE = '00000000-0000-0000-0000-000000000000';
+
+export interface Claim {
+  readonly leases: readonly DeliveryLease[];
+  /** Where the next claim goes on; FIRST_LANE once the rotation is complete. */
+  readonly cursor: string;
+}
+
+/** Leases what is due in the lanes after the cursor, at most `max` notifications. */
+export async function claimDue(
+  db: Database,
+  box: SecretBox,
+  settings: LaneSettings,
+  { cursor, max }: { readonly cursor: string; readonly max: number },
+): Promise<Claim> {
+  return withTransaction(db, async (tx) => {
+    const visit = (await tx.query<VisitRow>(VISIT, [cursor])).rows[0];
+    const next =
+      visit?.visited === LANES_PER_CLAIM && visit.last !== null ? visit.last : FIRST_LANE;
+    if (visit === undefined || visit.lanes.length === 0) return { leases: [], cursor: next };
+    const limits = visit.lanes.map(({ ramp }) =>
+      Math.min(ramp ?? settings.maxInFlightPerEndpoint, settings.maxInFlightPerEndpoint),
+    );
+    const { rows } = await tx.query<LeasedRow>(CLAIM_DUE, [
+      visit.lanes.map(({ id }) => id),
+      limits,
+      limits.map((limit) => sharesOf(limit).fresh),
+      limits.map((limit) => sharesOf(limit).tried),
+      max,
+      settings.leaseSeconds,
+    ]);
+    const leases = rows.map((row) => leaseOf(box, row, row.attempts === 0 ? 'first' : 'retry'));
+    // Cut off by `max`: the lanes behind the last one that was served come next.
+    return { leases, cursor: rows.length < max ? next : lastLaneOf(rows) };
+  });
+}
+
+function lastLaneOf(rows: readonly LeasedRow[]): string {
+  return rows.reduce((last, row) => (row.endpoint_id > last ? row.endpoint_id : last), FIRST_LANE);
+}
+
+export function leaseOf(box: SecretBox, row: LeasedRow, kind: DeliveryKind): DeliveryLease {
+  const current =
+    row.secret_sealed === null
+      ? box.open(row.merchant_secret_sealed, WEBHOOK_SECRET_PURPOSE)
+      : box.open(row.secret_sealed, ENDPOINT_SECRET_PURPOSE);
+  const previous =
+    row.previous_secret_sealed === null ? [] : [box.open(row.previous_secret_sealed, ENDPOINT_SECRET_PURPOSE)];
+  const { id: notificationId, event_id: eventId, event, body, url } = row;
+  return {
+    job: { notificationId, eventId, event, body, url, attempt: row.attempts + 1, secrets: [current, ...previous] },
+    token: row.token,
+    endpointId: row.endpoint_id,
+    kind,
+  };
+}
+
+const LOCK_FOR_RETRY = `
+SELECT e.id, e.enabled, e.deleted_at IS NOT NULL AS deleted, e.gated_at IS NOT NULL AS gated, e.ramp
+FROM webhook_endpoints e JOIN webhook_notifications n ON n.endpoint_id = e.id WHERE n.id = $1
+FOR NO KEY UPDATE OF e`;
+
+const READ_FOR_RETRY = `
+SELECT n.status, n.next_retry_at, l.until AS lease_until,
+  (SELECT count(*) FROM webhook_leases b WHERE b.endpoint_id = n.endpoint_id AND b.until > now()) AS busy
+FROM webhook_notifications n LEFT JOIN webhook_leases l ON l.notification_id = n.id AND l.until > now()
+WHERE n.id = $1`;
+
+const LEASE_ONE = `
+WITH leased AS (
+  INSERT INTO webhook_leases AS l (notification_id, endpoint_id, token, tried, until)
+  SELECT n.id, n.endpoint_id, gen_random_uuid(), n.attempts > 0, now() + make_interval(secs => $2)
+  FROM webhook_notifications n WHERE n.id = $1
+  ON CONFLICT (notification_id) DO UPDATE SET token = excluded.token, tried = excluded.tried, until = excluded.until
+  WHERE l.until <= now()
+  RETURNING l.notification_id, l.token
+)
+SELECT ${LEASED_COLUMNS} ${LEASED_JOIN}`;
+
+const HAND_BACK = `
+UPDATE webhook_notifications SET status = 'pending', next_retry_at = now(), updated_at = now()
+WHERE id = $1 AND status = 'retrying'`;
+
+const END_WITH_ENDPOINT = `
+UPDATE webhook_notifications SET status = 'failed', failed_at = now(), error = 'ENDPOINT_DELETED', updated_at = now()
+WHERE id = $1 AND status = 'retrying'`;
+
+export type RetryLease =
+  | { readonly kind: 'leased'; readonly lease: DeliveryLease }
+  /** The row is no longer `retrying`: whoever carried it has nothing to do any more. */
+  | { readonly kind: 'ended' }
+  /** The endpoint is gated, disabled or full: the row is `pending` now and the relay carries it. */
+  | { readonly kind: 'handed_back' }
+  /** Somebody else is sending it, or it is not due yet. */
+  | { readonly kind: 'wait'; readonly untilMs: number };
+
+interface EndpointForRetry {
+  id: string;
+  enabled: boolean;
+  deleted: boolean;
+  gated: boolean;
+  ramp: number | null;
+}
+
+/**
+ * Leases one `retrying` notification for its own workflow.
+ * @param evenIfEarly an operator asked for it: before its time
+ */
+export async function leaseForRetry(
+  db: Database,
+  box: SecretBox,
+  settings: LaneSettings,
+  notificationId: string,
+  evenIfEarly = false,
+): Promise<RetryLease> {
+  return withTransaction(db, async (tx) => {
+    const endpoint = (await tx.query<EndpointForRetry>(LOCK_FOR_RETRY, [notificationId])).rows[0];
+    const row = await readForRetry(tx, notificationId);
+    if (endpoint === undefined || row?.status !== 'retrying') return { kind: 'ended' };
+    if (row.lease_until !== null) return { kind: 'wait', untilMs: row.lease_until.getTime() };
+    if (endpoint.deleted) {
+      await tx.query(END_WITH_ENDPOINT, [notificationId]);
+      return { kind: 'ended' };
+    }
+    const limit = Math.min(endpoint.ramp ?? Infinity, settings.maxInFlightPerEndpoint);
+    if (!endpoint.enabled || endpoint.gated || row.busy >= limit) {
+      await tx.query(HAND_BACK, [notificationId]);
+      return { kind: 'handed_back' };
+    }
+    if (!evenIfEarly && row.next_retry_at.getTime() > Date.now())
+      return { kind: 'wait', untilMs: row.next_retry_at.getTime() };
+    const leased = (await tx.query<LeasedRow>(LEASE_ONE, [notificationId, settings.leaseSeconds])).rows[0];
+    return leased === undefined ? { kind: 'ended' } : { kind: 'leased', lease: leaseOf(box, leased, 'retry') };
+  });
+}
+
+interface RowForRetry {
+  status: string;
+  next_retry_at: Date;
+  lease_until: Date | null;
+  busy: number;
+}
+
+async function readForRetry(tx: Queryable, notificationId: string): Promise<RowForRetry | undefined> {
+  return (await tx.query<RowForRetry>(READ_FOR_RETRY, [notificationId])).rows[0];
+}

@@ -1,0 +1,252 @@
+/**
+ * Records outcomes, in batches: what became of each notification, of its endpoint's health, gate and ramp. What follows
+ * outside PostgreSQL (workflows, Redis) is done after the commit; what is lost there the sweep or the next look finds.
+ */
+import type { Logger } from '../../observability/logger';
+import { judgeAttempt, retryDelayMs } from '../../domain/webhook/delivery-policy';
+import type { AttemptResult, BackoffSettings } from '../../domain/webhook/delivery-policy';
+import { mustDisable, mustGate, nextRamp } from '../../domain/webhook/gate';
+import type { FailedWebhook } from '../../domain/webhook/failed';
+import { appendEndpointDisabled } from '../../stores/outbox';
+import { withTransaction } from '../../stores/postgres';
+import type { Database, Queryable } from '../../stores/postgres';
+import { noteFailures, noteSuccess, releaseWaiting } from '../../stores/webhook-endpoint-health';
+import type { DeliveryLease } from '../../stores/webhook-lanes';
+import {
+  lockEndpointHealth,
+  recordSuccesses,
+  takeBackLeases,
+  writeFailures,
+} from '../../stores/webhook-outcomes';
+import type { Attempted, FailureWrite, LeasedState, LockedEndpoint } from '../../stores/webhook-outcomes';
+
+/** A notification that a workflow of its own carries from now on. */
+export interface RetryToStart {
+  readonly notificationId: string;
+  readonly merchantId: string;
+  readonly paymentNo: string;
+  readonly event: string;
+  readonly endpointHost: string;
+  readonly attempts: number;
+  readonly maxAttempts: number;
+  readonly nextRetryAtMs: number;
+}
+
+/** The delivery workflows as the relay needs them. Neither call rejects: the sweep finds what was not started. */
+export interface WebhookWorkflows {
+  start(retry: RetryToStart): Promise<void>;
+  wake(notificationIds: readonly string[]): Promise<void>;
+}
+
+export interface RecorderSettings extends BackoffSettings {
+  readonly maxInFlightPerEndpoint: number;
+  readonly maxInRetryPerEndpoint: number;
+  readonly gateWindowMs: number;
+  readonly disableAfterMs: number;
+  /** Retries for endpoints that set none of their own. */
+  readonly defaultMaxRetries: number;
+}
+
+export interface RecorderDeps {
+  readonly db: Database;
+  readonly log: Logger;
+  readonly workflows: WebhookWorkflows;
+  /** Keeps what was given up where operators look first. May reject: it is a copy. */
+  readonly noteFailed: (failed: readonly FailedWebhook[]) => Promise<void>;
+  readonly settings: RecorderSettings;
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+/** What a notification's row says after its attempt was recorded. */
+export interface Recorded {
+  readonly notificationId: string;
+  readonly status: 'success' | 'failed' | 'retrying' | 'pending';
+  readonly attempts: number;
+  readonly nextRetryAtMs: number | null;
+}
+
+export interface Recorder {
+  /**
+   * @param startWorkflows false when the notification's workflow itself asks: it goes on by what it is told
+   * @returns one entry per attempt that counted
+   * @throws Error when PostgreSQL cannot be reached; recording the same attempts again is safe
+   */
+  record(attempts: readonly Attempted[], startWorkflows?: boolean): Promise<Recorded[]>;
+}
+
+/** What is to be done once the transaction has committed. */
+interface AfterCommit {
+  readonly recorded: Recorded[];
+  readonly starts: RetryToStart[];
+  readonly wakes: string[];
+  readonly failed: FailedWebhook[];
+}
+
+export function createRecorder(deps: RecorderDeps): Recorder {
+  return {
+    async record(attempts, startWorkflows = true) {
+      const after: AfterCommit = { recorded: [], starts: [], wakes: [], failed: [] };
+      const successes = attempts.filter(({ result }) => isSuccess(result));
+      if (successes.length > 0) await recordDelivered(deps, successes, after);
+      for (const [endpointId, failures] of byEndpoint(attempts.filter(({ result }) => !isSuccess(result)))) {
+        await withTransaction(deps.db, (tx) => recordFailed(deps, tx, endpointId, failures, after));
+      }
+      if (startWorkflows) for (const start of after.starts) await deps.workflows.start(start);
+      if (after.wakes.length > 0) await deps.workflows.wake(after.wakes);
+      await deps.noteFailed(after.failed).catch((error: unknown) => {
+        deps.log.warn({ err: error, count: after.failed.length }, 'given-up webhooks were not noted in Redis');
+      });
+      return after.recorded;
+    },
+  };
+}
+
+/** Whatever the endpoint, a 2xx is a success. */
+function isSuccess(result: AttemptResult): boolean {
+  return judgeAttempt(result, 'explicit').kind === 'delivered';
+}
+
+function byEndpoint(attempts: readonly Attempted[]): Map<string, Attempted[]> {
+  const groups = new Map<string, Attempted[]>();
+  for (const attempt of attempts) {
+    const group = groups.get(attempt.lease.endpointId);
+    if (group === undefined) groups.set(attempt.lease.endpointId, [attempt]);
+    else group.push(attempt);
+  }
+  return groups;
+}
+
+async function recordDelivered(
+  deps: RecorderDeps,
+  successes: readonly Attempted[],
+  after: AfterCommit,
+): Promise<void> {
+  const done = await recordSuccesses(deps.db, successes);
+  for (const { id, attempts } of done) {
+    after.recorded.push({ notificationId: id, status: 'success', attempts, nextRetryAtMs: null });
+  }
+  const changing = new Set(done.filter((row) => row.changes_endpoint).map((row) => row.endpoint_id));
+  for (const endpointId of changing) {
+    after.wakes.push(...(await withTransaction(deps.db, (tx) => heal(deps, tx, endpointId))));
+  }
+}
+
+/** A 2xx opens the gate; while the ramp lasts, each batch with a success doubles it. @returns workflows to wake */
+async function heal(deps: RecorderDeps, tx: Queryable, endpointId: string): Promise<string[]> {
+  const endpoint = await lockEndpointHealth(tx, endpointId);
+  const limit = deps.settings.maxInFlightPerEndpoint;
+  await noteSuccess(tx, endpointId, endpoint.gated ? 1 : nextRamp(endpoint.ramp, limit));
+  if (!endpoint.gated) return [];
+  deps.log.info({ endpointId }, 'a webhook endpoint answers again: its gate is open');
+  return releaseWaiting(tx, endpointId);
+}
+
+async function recordFailed(
+  deps: RecorderDeps,
+  tx: Queryable,
+  endpointId: string,
+  failures: readonly Attempted[],
+  after: AfterCommit,
+): Promise<void> {
+  const before = await lockEndpointHealth(tx, endpointId);
+  const states = new Map((await takeBackLeases(tx, failures)).map((state) => [state.id, state]));
+  const counted = failures.filter(({ lease }) => states.has(lease.job.notificationId));
+  if (counted.length === 0) return;
+  const endpoint = await noteEndpoint(deps, tx, before, counted);
+  let inRetry = endpoint.inRetry;
+  const writes: FailureWrite[] = [];
+  for (const attempted of counted) {
+    const state = states.get(attempted.lease.job.notificationId);
+    if (state === undefined || state.status === 'success' || state.status === 'failed') continue;
+    const write = judge(deps, endpoint, attempted, state, inRetry);
+    if (write.status === 'retrying' && state.status !== 'retrying') inRetry += 1;
+    if (write.status !== 'retrying' && state.status === 'retrying') inRetry -= 1;
+    writes.push(write);
+    noteAfterCommit(deps, endpoint, state, write, after);
+  }
+  await writeFailures(tx, writes);
+}
+
+/** Failures of an endpoint: its gate may shut, or it is switched off and the merchant's other endpoints are told. */
+async function noteEndpoint(
+  deps: RecorderDeps,
+  tx: Queryable,
+  endpoint: LockedEndpoint,
+  failures: readonly Attempted[],
+): Promise<LockedEndpoint> {
+  const nowMs = deps.now();
+  const { gateWindowMs, disableAfterMs, defaultMaxRetries } = deps.settings;
+  const failuresInRow = endpoint.failuresInRow + failures.length;
+  const failingSinceMs = endpoint.failingSinceMs ?? nowMs;
+  const health = { failuresInRow, failingSinceMs, lastSuccessAtMs: endpoint.lastSuccessAtMs };
+  const isGone = failures.some(({ result }) => {
+    const verdict = judgeAttempt(result, endpoint.kind);
+    return verdict.kind === 'final' && verdict.disableEndpoint;
+  });
+  const disable = isGone ? 'GONE' : mustDisable(health, disableAfterMs, nowMs) ? 'FAILING' : null;
+  const gate = endpoint.gated || mustGate(health, gateWindowMs, nowMs);
+  const last = failures.at(-1)?.result;
+  const lastError = String(last?.statusCode ?? last?.error ?? 'INTERNAL');
+  const note = { failuresInRow, failingSinceMs, lastError, gate, disable } as const;
+  const disabledAt = await noteFailures(tx, endpoint.id, note);
+  const { id, merchantId } = endpoint;
+  if (gate && !endpoint.gated) deps.log.warn({ endpointId: id, lastError }, 'a webhook endpoint does not answer: gated');
+  if (disable !== null && endpoint.enabled && disabledAt !== null) {
+    deps.log.warn({ endpointId: id, reason: disable }, 'a webhook endpoint was switched off');
+    await appendEndpointDisabled(tx, { id, merchantId, reason: disable, disabledAt }, defaultMaxRetries);
+  }
+  return { ...endpoint, gated: gate, enabled: disabledAt === null };
+}
+
+function judge(
+  deps: RecorderDeps,
+  endpoint: LockedEndpoint,
+  attempted: Attempted,
+  state: LeasedState,
+  inRetry: number,
+): FailureWrite {
+  const { lease, result } = attempted;
+  const verdict = judgeAttempt(result, endpoint.kind);
+  if (endpoint.deleted || verdict.kind !== 'retry') {
+    return { attempted, status: 'failed', attempts: state.attempts + 1, nextRetryAtMs: null };
+  }
+  // A probe asks about the endpoint; that it does not answer says nothing of this notification.
+  if (lease.kind === 'probe') {
+    const status = state.status === 'retrying' ? 'retrying' : 'pending';
+    return { attempted, status, attempts: state.attempts, nextRetryAtMs: null };
+  }
+  const attempts = state.attempts + 1;
+  if (attempts >= state.max_attempts) return { attempted, status: 'failed', attempts, nextRetryAtMs: null };
+  const pauseMs = retryDelayMs(attempts, deps.settings, verdict.retryAfterMs, deps.random());
+  const isCarried = state.status === 'retrying' || inRetry < deps.settings.maxInRetryPerEndpoint;
+  const status = isCarried && endpoint.enabled && !endpoint.gated ? 'retrying' : 'pending';
+  return { attempted, status, attempts, nextRetryAtMs: deps.now() + pauseMs };
+}
+
+function noteAfterCommit(
+  deps: RecorderDeps,
+  endpoint: LockedEndpoint,
+  state: LeasedState,
+  write: FailureWrite,
+  after: AfterCommit,
+): void {
+  const { status, attempts, nextRetryAtMs } = write;
+  const { result, lease } = write.attempted;
+  const { id: notificationId, merchant_id: merchantId, payment_no: paymentNo, event } = state;
+  after.recorded.push({ notificationId, status, attempts, nextRetryAtMs });
+  if (status === 'retrying' && nextRetryAtMs !== null) {
+    const endpointHost = hostOf(lease);
+    const maxAttempts = state.max_attempts;
+    const place = { notificationId, merchantId, paymentNo, event, endpointHost };
+    after.starts.push({ ...place, attempts, maxAttempts, nextRetryAtMs });
+  }
+  if (status !== 'failed') return;
+  const error = endpoint.deleted ? 'ENDPOINT_DELETED' : result.error;
+  const place = { notificationId, merchantId, paymentNo, event };
+  after.failed.push({ ...place, attempts, statusCode: result.statusCode, error, failedAtMs: deps.now() });
+}
+
+function hostOf(lease: DeliveryLease): string {
+  return URL.canParse(lease.job.url) ? new URL(lease.job.url).host : '';
+}
