@@ -4,17 +4,32 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { NativeConnection } from '@temporalio/worker';
 import { createActivities } from './activities';
 import type { Activities } from './activities';
+import { createWebhookActivities } from './activities/webhook-index';
+import type { WebhookActivities } from './activities/webhook-index';
 import { capabilitiesOf, createChannelRegistry } from './channels/registry';
 import type { Config } from './config/config';
+import type { DeliveryJob } from './domain/webhook/delivery-policy';
 import type { Logger } from './observability/logger';
+import { createRedis } from './redis/client';
+import { noteFailedWebhooks } from './redis/failed-webhooks';
 import { createAccountDirectory } from './stores/account-directory';
 import type { AccountDirectory } from './stores/account-directory';
+import { createOutboxBell, listenToOutbox } from './stores/outbox-bell';
 import { createDatabase } from './stores/postgres';
 import type { Database } from './stores/postgres';
 import { createSecretBox } from './stores/secret-box';
 import type { SecretBox } from './stores/secret-box';
+import { leaseForRetry } from './stores/webhook-lanes';
 import { createPreAuthGateway } from './temporal/pre-auth-gateway';
 import type { PreAuthGateway } from './temporal/pre-auth-gateway';
+import { createWebhookGateway } from './temporal/webhook-gateway';
+import type { WebhookGateway } from './temporal/webhook-gateway';
+import { sendAttempt } from './webhooks/attempt';
+import { createGuardedAgent } from './webhooks/guarded-agent';
+import { createRecorder } from './webhooks/relay/recorder';
+import { createRelay } from './webhooks/relay/relay';
+import type { Relay } from './webhooks/relay/relay';
+import { urlPolicyOf } from './webhooks/ssrf-guard';
 
 export interface Foundation {
   readonly config: Config;
@@ -79,6 +94,109 @@ export function createWorkerActivities(
     proofGapMs: config.SETTLE_PROOF_GAP * 1000,
     proofAfterSendMs: config.SETTLE_PROOF_AFTER_SEND * 1000,
     defaultMaxRetries: config.WEBHOOK_MAX_RETRIES,
+    ringOutbox: createOutboxBell(db),
     now: () => Date.now(),
   });
+}
+
+/** The workflows of webhook retries. `eager`: the client stands on the connection of a worker in this process. */
+export function createWebhookWorkflows(
+  { config, log }: Foundation,
+  client: Client,
+  eager: boolean,
+): WebhookGateway {
+  return createWebhookGateway(client, log, { taskQueue: config.WEBHOOKS_TASK_QUEUE, eager });
+}
+
+/** What the webhooks role serves. */
+export function createWebhookParts(
+  foundation: Foundation,
+  client: Client,
+): { activities: WebhookActivities; close(): Promise<void> } {
+  const { config, log, db, box } = foundation;
+  const parts = deliveryParts(foundation, client);
+  const { lanes, workflows, recorder, send } = parts;
+  const activities = createWebhookActivities({
+    ...{ db, log, send },
+    leaseForRetry: (notificationId, evenIfEarly) =>
+      leaseForRetry(db, box, lanes, notificationId, evenIfEarly),
+    // The workflow that asks goes on by the answer: it is not started or woken besides.
+    record: async (lease, result) => (await recorder.record([{ lease, result }], false))[0],
+    rememberGivenUp: (row) => parts.noteFailed([row]),
+    ensureWorkflow: (row) => workflows.ensure(row),
+    wake: (notificationIds) => workflows.wake(notificationIds),
+    overdueSeconds: config.WEBHOOK_OVERDUE,
+    retentionDays: config.WEBHOOK_RETENTION_DAYS,
+    now: () => Date.now(),
+  });
+  return { activities, close: () => parts.close() };
+}
+
+const RELAY_STOP_GRACE_MS = 8_000;
+
+/** What the relay role serves. */
+export function createRelayParts(
+  foundation: Foundation,
+  client: Client,
+): { relay: Relay; close(): Promise<void> } {
+  const { config, log, db, box } = foundation;
+  const parts = deliveryParts(foundation, client);
+  const { lanes, recorder, send } = parts;
+  const relay = createRelay({
+    ...{ db, box, log, send, recorder },
+    settings: { ...lanes, maxInFlight: config.WEBHOOK_MAX_IN_FLIGHT },
+    listen: (onNews) => Promise.resolve(listenToOutbox(config, log, onNews)),
+    stopGraceMs: RELAY_STOP_GRACE_MS,
+    now: () => Date.now(),
+  });
+  return { relay, close: () => parts.close() };
+}
+
+/** What relay and retries deliver with. Each role has its own, on its own database pool. */
+function deliveryParts(foundation: Foundation, client: Client) {
+  const { config, log, db } = foundation;
+  const redis = createRedis(config, log);
+  redis.connect().catch(() => undefined); // it says so itself and keeps trying
+  const urlPolicy = urlPolicyOf(config);
+  const agent = createGuardedAgent({ urlPolicy });
+  const attempt = { agent, urlPolicy, timeoutMs: config.WEBHOOK_TIMEOUT * 1000, now: () => Date.now() };
+  const workflows = createWebhookWorkflows(foundation, client, true);
+  const noteFailed = (failed: Parameters<typeof noteFailedWebhooks>[1]) => noteFailedWebhooks(redis, failed);
+  const recorder = createRecorder({
+    ...{ db, log, workflows, noteFailed },
+    settings: recorderSettings(config),
+    now: () => Date.now(),
+    random: () => Math.random(),
+  });
+  return {
+    ...{ workflows, recorder, noteFailed },
+    lanes: {
+      maxInFlightPerEndpoint: config.WEBHOOK_MAX_IN_FLIGHT_PER_ENDPOINT,
+      leaseSeconds: config.WEBHOOK_TIMEOUT + config.WEBHOOK_LEASE_MARGIN,
+      probeIntervalSeconds: config.WEBHOOK_PROBE_INTERVAL,
+    },
+    send: (job: DeliveryJob) => sendAttempt(job, attempt),
+    async close() {
+      await workflows.close(WORKFLOW_CALLS_GRACE_MS);
+      // What is still under way was left to its lease.
+      await agent.destroy();
+      redis.disconnect();
+      await db.end();
+    },
+  };
+}
+
+const WORKFLOW_CALLS_GRACE_MS = 2_000;
+
+function recorderSettings(config: Config) {
+  return {
+    initialBackoffMs: config.WEBHOOK_INITIAL_BACKOFF * 1000,
+    maxBackoffMs: config.WEBHOOK_MAX_BACKOFF * 1000,
+    jitter: config.WEBHOOK_JITTER,
+    maxInFlightPerEndpoint: config.WEBHOOK_MAX_IN_FLIGHT_PER_ENDPOINT,
+    maxInRetryPerEndpoint: config.WEBHOOK_MAX_IN_RETRY_PER_ENDPOINT,
+    gateWindowMs: config.WEBHOOK_GATE_WINDOW * 1000,
+    disableAfterMs: config.WEBHOOK_DISABLE_AFTER * 1000,
+    defaultMaxRetries: config.WEBHOOK_MAX_RETRIES,
+  };
 }

@@ -6,6 +6,7 @@ import type { AccountDirectory } from '../stores/account-directory';
 import type { Database } from '../stores/postgres';
 import type { SecretBox } from '../stores/secret-box';
 import type { PreAuthGateway } from '../temporal/pre-auth-gateway';
+import { urlPolicyOf } from '../webhooks/ssrf-guard';
 import { createApp } from './app';
 import { createAuthenticate } from './auth';
 import { openApiDocument } from './openapi';
@@ -37,13 +38,7 @@ export interface ApiParts {
 export function apiRoutes(parts: ApiParts): Route[] {
   const { config, log, db, box, accounts, gateway } = parts;
   const waitTimeoutMs = config.API_WAIT_TIMEOUT * 1000;
-  const webhookUrlPolicy = {
-    production: config.NODE_ENV === 'production',
-    allowedCidrs: config.WEBHOOK_ALLOWED_CIDRS,
-    blockedPorts: config.WEBHOOK_BLOCKED_PORTS.split(',')
-      .filter((port) => port !== '')
-      .map(Number),
-  };
+  const webhookUrlPolicy = urlPolicyOf(config);
   const minExpiresInSeconds = config.PRE_AUTH_MIN_EXPIRES_IN;
   const webhooks = {
     ...{

@@ -16,6 +16,7 @@ const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const DRAIN_LIMIT_MS = 20_000;
+const WAKE_LIMIT_MS = 2_000;
 
 function main(): void {
   const config = loadConfig();
@@ -25,10 +26,11 @@ function main(): void {
   const redis = createRedis(config, log);
   redis.connect().catch(() => undefined); // it says so itself and keeps trying
 
+  const webhookWorkflows = createWebhookWorkflows(foundation, temporal.client, false);
   const app = buildApp({
     ...foundation,
+    webhookWorkflows,
     gateway: createGateway(foundation, temporal.client),
-    webhookWorkflows: createWebhookWorkflows(foundation, temporal.client, false),
     ringOutbox: createOutboxBell(foundation.db),
     checks: {
       postgres: () => foundation.db.query('SELECT 1'),
@@ -48,6 +50,7 @@ function main(): void {
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
 
   const closeAll = async () => {
+    await webhookWorkflows.close(WAKE_LIMIT_MS);
     await temporal.connection.close();
     redis.disconnect();
     await foundation.db.end();

@@ -1,22 +1,55 @@
-/** The pick-up's Temporal Schedule, brought in line with the settings whenever a worker starts. */
+/** What Temporal starts again and again, brought in line with the settings whenever a worker starts. */
 import type { Client } from '@temporalio/client';
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
-import { PICKUP_WORKFLOW } from '../workflows/messages';
+import { PICKUP_WORKFLOW, WEBHOOK_SWEEP_WORKFLOW } from '../workflows/messages';
 
-export async function upsertPickupSchedule(
+interface Recurring {
+  /** Also the id of the workflow. */
+  readonly scheduleId: string;
+  readonly workflowType: string;
+  readonly taskQueue: string;
+  readonly args: unknown[];
+  readonly intervalSeconds: number;
+}
+
+export function upsertPickupSchedule(
   client: Client,
   taskQueue: string,
   intervalSeconds: number,
 ): Promise<void> {
-  const scheduleId = `pickup/${taskQueue}`;
+  return upsert(client, {
+    scheduleId: `pickup/${taskQueue}`,
+    workflowType: PICKUP_WORKFLOW,
+    taskQueue,
+    args: [intervalSeconds],
+    intervalSeconds,
+  });
+}
+
+export function upsertSweepSchedule(
+  client: Client,
+  taskQueue: string,
+  intervalSeconds: number,
+): Promise<void> {
+  return upsert(client, {
+    scheduleId: `webhook-sweep/${taskQueue}`,
+    workflowType: WEBHOOK_SWEEP_WORKFLOW,
+    taskQueue,
+    args: [],
+    intervalSeconds,
+  });
+}
+
+async function upsert(client: Client, recurring: Recurring): Promise<void> {
+  const { scheduleId, workflowType, taskQueue, args, intervalSeconds } = recurring;
   const definition = {
     spec: { intervals: [{ every: intervalSeconds * 1000 }] },
     action: {
       type: 'startWorkflow' as const,
-      workflowType: PICKUP_WORKFLOW,
+      workflowType,
       workflowId: scheduleId,
       taskQueue,
-      args: [intervalSeconds],
+      args,
       // A run that hangs must not keep all later ones away.
       workflowExecutionTimeout: '35m' as const,
     },

@@ -4,6 +4,7 @@
  */
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
+import type { Config } from '../config/config';
 
 export interface WebhookUrlPolicy {
   /** https only. */
@@ -12,6 +13,17 @@ export interface WebhookUrlPolicy {
   readonly allowedCidrs: string;
   /** Ports that may not be named, by whatever scheme; none when absent. */
   readonly blockedPorts?: readonly number[];
+}
+
+/** The one rule of this installation, for creation, tests and deliveries alike. */
+export function urlPolicyOf(
+  config: Pick<Config, 'NODE_ENV' | 'WEBHOOK_ALLOWED_CIDRS' | 'WEBHOOK_BLOCKED_PORTS'>,
+): WebhookUrlPolicy {
+  return {
+    production: config.NODE_ENV === 'production',
+    allowedCidrs: config.WEBHOOK_ALLOWED_CIDRS,
+    blockedPorts: config.WEBHOOK_BLOCKED_PORTS.split(',').filter(Boolean).map(Number),
+  };
 }
 
 /** Why a URL is refused, for people; the codes are for programs and are never renamed. */

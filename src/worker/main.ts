@@ -1,16 +1,26 @@
-/** The worker process. Waits for Temporal when it is not there yet; drains what it has begun before it ends. */
+/**
+ * A worker process in the roles that WORKER_ROLES names. Waits for Temporal when it is not there yet; finishes what it
+ * has begun before it ends.
+ */
 import { createServer } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { Server } from 'node:http';
 import { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
+import type { WorkflowBundleOption } from '@temporalio/worker';
 import { loadConfig } from '../config/config';
+import type { Config } from '../config/config';
 import { createLogger } from '../observability/logger';
 import type { Logger } from '../observability/logger';
-import { createFoundation, createWorkerActivities, temporalSettings } from '../runtime';
-import { upsertPickupSchedule } from '../temporal/pickup-schedule';
-import { createWorker } from './worker';
-
-const RECONNECT_MS = 1_000;
+import {
+  createFoundation,
+  createRelayParts,
+  createWebhookParts,
+  createWorkerActivities,
+  temporalSettings,
+} from '../runtime';
+import { startPayments, startWebhooks, untilItWorks } from './roles';
+import type { Role, RoleDeps, RoleName } from './roles';
+import { workflowBundleOf } from './worker';
 
 async function main(): Promise<void> {
   const config = loadConfig();
@@ -18,53 +28,72 @@ async function main(): Promise<void> {
   Runtime.install({ shutdownSignals: [], logger: sdkLogger(log) });
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
-
-  let ready = false;
-  const health = createServer((request, response) => {
-    const ok = request.url === '/healthz' || (request.url === '/readyz' && ready);
-    response.writeHead(ok ? 200 : 503, { 'content-type': 'application/json' }).end(JSON.stringify({ ready }));
-  }).listen(config.WORKER_HEALTH_PORT, '127.0.0.1');
-
-  const foundation = createFoundation(config, log);
-  const { connectionOptions, namespace } = temporalSettings();
-  const connection = await untilItWorks(log, stopping.signal, () =>
-    NativeConnection.connect(connectionOptions),
-  );
-  const worker = await createWorker({
-    connection,
-    namespace,
-    taskQueue: config.PAYMENTS_TASK_QUEUE,
-    activities: createWorkerActivities(foundation, connection, namespace),
-    bundlePath: config.WORKFLOW_BUNDLE,
-  });
-  const client = new Client({ connection, namespace });
-  await untilItWorks(log, stopping.signal, () =>
-    upsertPickupSchedule(client, config.PAYMENTS_TASK_QUEUE, config.PICKUP_INTERVAL),
-  );
-  ready = true;
-  log.info({ taskQueue: config.PAYMENTS_TASK_QUEUE, namespace }, 'worker started');
-
-  stopping.signal.addEventListener('abort', () => {
-    if (worker.getState() === 'RUNNING') worker.shutdown();
-  });
-  if (!stopping.signal.aborted) await worker.run();
-  health.close();
-  await connection.close();
-  await foundation.db.end();
+  const stopped = new Promise((resolve) => stopping.signal.addEventListener('abort', resolve));
+  const roles = new Map<RoleName, Role>();
+  const health = serveHealth(config, roles);
+  let connection: NativeConnection | undefined;
+  try {
+    const { connectionOptions, namespace } = temporalSettings();
+    connection = await untilItWorks(log, stopping.signal, () => NativeConnection.connect(connectionOptions));
+    let bundle: Promise<WorkflowBundleOption> | undefined;
+    const deps: RoleDeps = {
+      ...{ config, log, connection, namespace, stopping: stopping.signal },
+      bundle: () => (bundle ??= workflowBundleOf(config.WORKFLOW_BUNDLE)),
+      onFailure: (error) => {
+        log.fatal({ err: error }, 'a worker has ended by itself');
+        process.exitCode = 1;
+        stopping.abort();
+      },
+    };
+    for (const name of config.WORKER_ROLES) {
+      if (!stopping.signal.aborted) roles.set(name, await START[name](deps));
+    }
+    log.info({ roles: config.WORKER_ROLES, namespace }, 'worker started');
+    if (!stopping.signal.aborted) await stopped;
+  } finally {
+    health.close();
+    await stopAll(roles);
+    await connection?.close();
+  }
   log.info('worker stopped');
 }
 
-/** Servers come up in any order: tries until it works or the process is asked to stop. */
-async function untilItWorks<T>(log: Logger, stop: AbortSignal, work: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (stop.aborted) throw error;
-      log.warn({ err: error }, 'Temporal cannot be reached yet; trying again');
-      await sleep(RECONNECT_MS);
-    }
-  }
+const START: Readonly<Record<RoleName, (deps: RoleDeps) => Promise<Role>>> = {
+  payments(deps) {
+    const foundation = createFoundation(deps.config, deps.log);
+    const activities = createWorkerActivities(foundation, deps.connection, deps.namespace);
+    return startPayments(deps, { activities, close: () => foundation.db.end() });
+  },
+  async webhooks(deps) {
+    return startWebhooks(deps, createWebhookParts(createFoundation(deps.config, deps.log), clientOf(deps)));
+  },
+  async relay(deps) {
+    const parts = createRelayParts(createFoundation(deps.config, deps.log), clientOf(deps));
+    await parts.relay.start();
+    return { stop: () => parts.relay.stop(), close: () => parts.close() };
+  },
+};
+
+function clientOf({ connection, namespace }: RoleDeps): Client {
+  return new Client({ connection, namespace });
+}
+
+/** The relay first, so that its last outcomes still find a worker for their retries; what they share goes last. */
+async function stopAll(roles: ReadonlyMap<RoleName, Role>): Promise<void> {
+  await roles.get('relay')?.stop();
+  await Promise.all([...roles].filter(([name]) => name !== 'relay').map(([, role]) => role.stop()));
+  await Promise.all([...roles.values()].map((role) => role.close()));
+}
+
+/** /readyz answers 200 when every role serves. */
+function serveHealth(config: Config, roles: ReadonlyMap<RoleName, Role>): Server {
+  return createServer((request, response) => {
+    const serving = config.WORKER_ROLES.map((name) => [name, roles.has(name)] as const);
+    const ready = serving.every(([, isServing]) => isServing);
+    const ok = request.url === '/healthz' || (request.url === '/readyz' && ready);
+    const body = JSON.stringify({ ready, roles: Object.fromEntries(serving) });
+    response.writeHead(ok ? 200 : 503, { 'content-type': 'application/json' }).end(body);
+  }).listen(config.WORKER_HEALTH_PORT, '127.0.0.1');
 }
 
 function sdkLogger(log: Logger): DefaultLogger {

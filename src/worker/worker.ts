@@ -1,17 +1,23 @@
-/** The worker of the payments task queue. */
+/** A Temporal worker of one task queue, running from the moment it is started. */
 import { bundleWorkflowCode, Worker } from '@temporalio/worker';
-import type { NativeConnection, WorkflowBundleOption } from '@temporalio/worker';
-import type { Activities } from '../activities';
+import type { NativeConnection, WorkerOptions, WorkflowBundleOption } from '@temporalio/worker';
 
 export interface WorkerDeps {
   readonly connection: NativeConnection;
   readonly namespace: string;
   readonly taskQueue: string;
-  readonly activities: Activities;
-  /** Path of a prebuilt bundle, or empty to bundle now (some seconds). */
-  readonly bundlePath: string;
+  readonly activities: object;
+  readonly workflowBundle: WorkflowBundleOption;
+  readonly tuning: WorkerTuning;
 }
 
+/** What a queue's load needs beside the defaults. */
+export type WorkerTuning = Pick<
+  WorkerOptions,
+  'maxConcurrentActivityTaskExecutions' | 'maxConcurrentWorkflowTaskExecutions'
+>;
+
+// Long enough for an exchange with a channel that has begun, so that a deploy leaves no outcome unknown.
 const SHUTDOWN_GRACE = '8s';
 
 export async function createWorker(deps: WorkerDeps): Promise<Worker> {
@@ -20,15 +26,16 @@ export async function createWorker(deps: WorkerDeps): Promise<Worker> {
     namespace: deps.namespace,
     taskQueue: deps.taskQueue,
     activities: deps.activities,
-    workflowBundle: await bundleOf(deps.bundlePath),
-    // Long enough for an exchange with a channel that has begun, so that a deploy leaves no outcome unknown.
+    workflowBundle: deps.workflowBundle,
     shutdownGraceTime: SHUTDOWN_GRACE,
-    // After the death of a worker its holds wait this long for it before another one may take them; the API waits 15 s.
+    // After the death of a worker its workflows wait this long for it before another one may take them; the API waits 15 s.
     stickyQueueScheduleToStartTimeout: '4s',
+    ...deps.tuning,
   });
 }
 
-async function bundleOf(path: string): Promise<WorkflowBundleOption> {
+/** @param path of a prebuilt bundle, or empty to bundle now, which takes some seconds */
+export async function workflowBundleOf(path: string): Promise<WorkflowBundleOption> {
   if (path !== '') return { codePath: path };
   return bundleWorkflowCode({ workflowsPath: require.resolve('../workflows') });
 }

@@ -36,3 +36,43 @@ export interface PreAuthState {
 }
 
 export const stateQuery = defineQuery<PreAuthState>('state');
+
+export const WEBHOOK_DELIVERY_WORKFLOW = 'webhookDelivery';
+export const WEBHOOK_SWEEP_WORKFLOW = 'webhookSweep';
+
+/** A notification that must be delivered again, as its row says. */
+export interface WebhookDeliveryArgs {
+  readonly notificationId: string;
+  readonly merchantId: string;
+  /** The number of the object the notification tells of. */
+  readonly paymentNo: string;
+  readonly event: string;
+  /** Host of the URL, for people to read: paths and queries of merchants may carry tokens. */
+  readonly endpointHost: string;
+  /** Attempts made so far, at least 1. */
+  readonly attempts: number;
+  /** Attempts there may be in all; only shown, the row decides. */
+  readonly maxAttempts: number;
+  readonly nextRetryAtMs: number;
+}
+
+export function webhookDeliveryWorkflowId(notificationId: string): string {
+  return `webhook/${notificationId}`;
+}
+
+/** Attempt now instead of at the end of the pause; no input. */
+export const retryNowSignal = defineSignal<[unknown?]>('retry_now');
+/** `{reason}`, a text, or nothing: no further attempts, the notification ends as failed. */
+export const giveUpSignal = defineSignal<[unknown?]>('give_up');
+/** The row may have changed: look at it. */
+export const wakeSignal = defineSignal<[unknown?]>('wake');
+
+export interface WebhookDeliveryState {
+  readonly attempts: number;
+  readonly attemptRunning: boolean;
+  readonly nextRetryAtMs: number;
+  /** `HTTP 503` or an error code; null: this workflow has made no attempt yet. */
+  readonly lastAnswer: string | null;
+}
+
+export const statusQuery = defineQuery<WebhookDeliveryState>('status');

@@ -1,0 +1,34 @@
+/** What the activities of the webhooks task queue need from the outside, wired in runtime.ts. */
+import type { AttemptResult, DeliveryJob } from '../domain/webhook/delivery-policy';
+import type { Logger } from '../observability/logger';
+import type { Database } from '../stores/postgres';
+import type { DeliveryLease, RetryLease } from '../stores/webhook-lanes';
+import type { GivenUp, OverdueRetry } from '../stores/webhook-upkeep';
+
+/** What a row says after an outcome was recorded. */
+export interface RecordedOutcome {
+  readonly notificationId: string;
+  readonly status: 'success' | 'failed' | 'retrying' | 'pending';
+  readonly attempts: number;
+  readonly nextRetryAtMs: number | null;
+}
+
+export interface WebhookActivityDeps {
+  readonly db: Database;
+  readonly log: Logger;
+  /** Leases a row for its own workflow; `evenIfEarly`: an operator asked for it. */
+  readonly leaseForRetry: (notificationId: string, evenIfEarly: boolean) => Promise<RetryLease>;
+  /** One attempt; never rejects for what the network or the receiver does. */
+  readonly send: (job: DeliveryJob) => Promise<AttemptResult>;
+  /** Writes an outcome. @returns what the row says now; undefined when the outcome did not count */
+  readonly record: (lease: DeliveryLease, result: AttemptResult) => Promise<RecordedOutcome | undefined>;
+  /** Keeps what was given up where operators look first. A cache: losing an entry loses nothing. */
+  readonly rememberGivenUp: (row: GivenUp) => Promise<void>;
+  /** Starts the notification's workflow, or wakes it when it runs. @throws when Temporal cannot be reached */
+  readonly ensureWorkflow: (row: OverdueRetry) => Promise<void>;
+  /** Tells workflows that run to look at their row. */
+  readonly wake: (notificationIds: readonly string[]) => Promise<void>;
+  readonly overdueSeconds: number;
+  readonly retentionDays: number;
+  readonly now: () => number;
+}
