@@ -3,22 +3,19 @@
  * a running stack with the Stripe sandbox, given by the environment (API_PORT, HOLDFAST_ADMIN_KEY, TEMPORAL_ADDRESS,
  * STRIPE_API_BASE, DB_*, HOLDFAST_ENCRYPTION_KEYS). Names on the command line record only these.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils';
 import { loadConfig } from '../src/config/config';
 import { preAuthWorkflowId } from '../src/domain/ids';
 import { createLogger } from '../src/observability/logger';
 import { createFoundation, createLazyTemporalClient } from '../src/runtime';
 import { CREDENTIALS_PURPOSE } from '../src/stores/channel-accounts';
+import { writeHistory } from './history-file';
 import { HISTORY_PATHS } from './history-paths';
 import type { HistoryPath, HoldUnderTest, Studio } from './history-paths';
 import { callApi, confirmHold, createDemoMerchant, getHold } from './demo-client';
 import type { Hold } from './demo-client';
 import { SANDBOX_SECRET_KEY, SANDBOX_WEBHOOK_SECRET } from './stack/settings';
 
-const TARGET = join(__dirname, '..', 'test', 'workflows', 'histories');
 const CLOSE_TIMEOUT_MS = 60_000;
 const POLL_MS = 50;
 
@@ -123,24 +120,6 @@ async function openStudio(path: HistoryPath): Promise<Studio> {
   };
 }
 
-const ADDRESSES: ReadonlySet<string> = new Set(['identity', 'stackTrace', 'buildId', 'binaryChecksum']);
-
-/** Drops what names a machine: identities, sticky queues, paths in stack traces. Replaying needs none of them. */
-function withoutMachine(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutMachine);
-  if (typeof value !== 'object' || value === null) return value;
-  const fields = Object.entries(value).map(([name, field]): [string, unknown] => {
-    if (ADDRESSES.has(name) && typeof field === 'string') return [name, name === 'identity' ? 'worker' : ''];
-    if (name === 'taskQueue' && isSticky(field)) return [name, { ...field, name: 'sticky' }];
-    return [name, withoutMachine(field)];
-  });
-  return Object.fromEntries(fields);
-}
-
-function isSticky(queue: unknown): queue is { kind: string; name: string } {
-  return (queue as { kind?: unknown } | null)?.kind === 'TASK_QUEUE_KIND_STICKY';
-}
-
 async function record(path: HistoryPath): Promise<void> {
   const studio = await openStudio(path);
   await path.drive(studio);
@@ -149,13 +128,11 @@ async function record(path: HistoryPath): Promise<void> {
     sleep(CLOSE_TIMEOUT_MS, 'timed out'),
   ]);
   if (status !== path.ends) throw new Error(`${path.name} ended as ${String(status)}, not ${path.ends}`);
-  const history = JSON.parse(historyToJSON(await studio.workflow.fetchHistory())) as { events: unknown[] };
-  writeFileSync(join(TARGET, `${path.name}.json`), `${JSON.stringify(withoutMachine(history), null, 1)}\n`);
-  console.log(`${path.name}: ${path.ends}, ${history.events.length} events`);
+  const events = writeHistory(path.name, await studio.workflow.fetchHistory());
+  console.log(`${path.name}: ${path.ends}, ${events} events`);
 }
 
 async function main(): Promise<void> {
-  mkdirSync(TARGET, { recursive: true });
   const wanted = process.argv.slice(2);
   await post(`${sandboxUrl}/_sandbox/config`, { multicapture: true, secret_key: SANDBOX_SECRET_KEY });
   try {

@@ -1,4 +1,4 @@
-/** Our own processes: API, worker, Stripe sandbox and webhook receiver, each a Node.js child with an HTTP health page. */
+/** Our own processes: API, workers, Stripe sandbox and webhook receiver, each a Node.js child with an HTTP health page. */
 import { join } from 'node:path';
 import { ROOT } from './paths';
 import { startProcess } from './processes';
@@ -13,11 +13,24 @@ interface Service {
   readonly script: string;
   readonly healthPath: string;
   readonly stopTimeoutMs: number;
+  /** What makes one script two services; the caller's environment may say otherwise. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 const SERVICES = {
   api: { script: 'src/api/main.ts', healthPath: '/readyz', stopTimeoutMs: 3_000 },
-  worker: { script: 'src/worker/main.ts', healthPath: '/readyz', stopTimeoutMs: 4_000 },
+  worker: {
+    script: 'src/worker/main.ts',
+    healthPath: '/readyz',
+    stopTimeoutMs: 4_000,
+    environment: { WORKER_ROLES: 'payments' },
+  },
+  webhooks: {
+    script: 'src/worker/main.ts',
+    healthPath: '/readyz',
+    stopTimeoutMs: 4_000,
+    environment: { WORKER_ROLES: 'webhooks,relay' },
+  },
   sandbox: { script: 'dev/stripe-sandbox/main.ts', healthPath: '/_sandbox/health', stopTimeoutMs: 2_000 },
   receiver: { script: 'dev/webhook-receiver.ts', healthPath: '/_received', stopTimeoutMs: 2_000 },
 } as const satisfies Record<string, Service>;
@@ -28,13 +41,13 @@ export function startService(
   name: string,
   options: ServerOptions,
 ): Promise<Server> {
-  const service = SERVICES[kind];
+  const service: Service = SERVICES[kind];
   const url = `http://${LOOPBACK}:${options.port}${service.healthPath}`;
   return startProcess({
     name,
     command: process.execPath,
     args: ['--import', 'tsx', join(ROOT, service.script)],
-    environment: options.environment,
+    environment: { ...service.environment, ...options.environment },
     cwd: ROOT,
     dataDir: options.dataDir,
     address: { host: LOOPBACK, port: options.port },

@@ -6,6 +6,11 @@ import { StackError } from './errors';
 export const PORTS = {
   api: { what: 'the API', variable: 'API_PORT', fallback: 40005 },
   workerHealth: { what: "the worker's health", variable: 'WORKER_HEALTH_PORT', fallback: 40006 },
+  webhooksHealth: {
+    what: "the webhook worker's health",
+    variable: 'HOLDFAST_WEBHOOKS_HEALTH_PORT',
+    fallback: 40007,
+  },
   postgres: { what: 'PostgreSQL', variable: 'DB_PORT', fallback: 40432 },
   redis: { what: 'Redis', variable: 'REDIS_PORT', fallback: 40379 },
   temporal: { what: 'Temporal', variable: 'HOLDFAST_TEMPORAL_PORT', fallback: 40733 },

@@ -1,11 +1,13 @@
 /**
- * The embedded stack: PostgreSQL, Redis, Temporal, the Stripe sandbox, the API and the worker, each a process of its own
- * on 127.0.0.1. `npm start`, the demo, the tests and the benchmarks all start it here.
+ * The embedded stack: PostgreSQL, Redis, Temporal, the Stripe sandbox, the API, the worker of payments and the
+ * worker of webhooks, each a process of its own on 127.0.0.1. `npm start`, the demo, the tests and the benchmarks all start it here.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { workflowBundle } from './bundle';
 import { createDatabaseIfMissing, migrateDatabase } from './database';
+import { FLEETS } from './fleets';
+import type { Fleet } from './fleets';
 import { startService } from './node-services';
 import { assertPortFree, choosePorts, freePort } from './ports';
 import type { PortName, StackPorts } from './ports';
@@ -21,8 +23,8 @@ import type { Environment, Given } from './settings';
 import { startTemporal } from './temporal';
 import { startWatchdog } from './watchdog';
 
-export type Part = 'postgres' | 'redis' | 'temporal' | 'sandbox' | 'api' | 'worker';
-const ALL_PARTS: readonly Part[] = ['postgres', 'redis', 'temporal', 'sandbox', 'api', 'worker'];
+export type Part = 'postgres' | 'redis' | 'temporal' | 'sandbox' | Fleet;
+const ALL_PARTS: readonly Part[] = ['postgres', 'redis', 'temporal', 'sandbox', 'api', 'worker', 'webhooks'];
 
 /** Told of progress, one line each; `done` marks a part that now runs, `note` everything else. */
 export type Report = (line: string, kind: 'done' | 'note') => void;
@@ -35,6 +37,7 @@ export interface StackOptions {
   readonly headlessUi?: boolean;
   readonly apiCount?: number;
   readonly workerCount?: number;
+  readonly webhooksCount?: number;
   /** Settings that win over the stack's own, for every process of it. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Where DB_HOST, REDIS_HOST, TEMPORAL_ADDRESS, STRIPE_SECRET_KEY and the like are looked for; default: nowhere. */
@@ -55,11 +58,14 @@ export interface Stack {
   readonly temporal: Server;
   readonly sandbox: Server;
   readonly apis: readonly Server[];
+  /** Processes of the payments role. */
   readonly workers: readonly Server[];
+  /** Processes of the webhooks and relay roles. */
+  readonly webhooks: readonly Server[];
   readonly ports: StackPorts;
   /** The settings every process of the stack has; give them to a child on top of process.env. */
   readonly environment: Record<string, string>;
-  /** Stops API, worker, then the servers; within 10 s. */
+  /** Stops API, workers, then the servers; within 10 s. */
   stop(): Promise<void>;
 }
 
@@ -70,6 +76,7 @@ const PORTS_OF: Readonly<Record<Part, readonly PortName[]>> = {
   sandbox: ['sandbox'],
   api: ['api'],
   worker: ['workerHealth'],
+  webhooks: ['webhooksHealth'],
 };
 
 /** @throws StackError, a sentence that says what to do; whatever had been started is stopped again */
@@ -89,6 +96,7 @@ class Starter implements Stack {
   environment: Record<string, string> = {};
   readonly apis: Server[] = [];
   readonly workers: Server[] = [];
+  readonly webhooks: Server[] = [];
   private readonly servers = new Map<Part, Server>();
   private readonly parts: ReadonlySet<Part>;
   private readonly given: Given;
@@ -133,18 +141,20 @@ class Starter implements Stack {
       ...wanted('redis', () => this.startRedis()),
       ...wanted('temporal', () => this.startTemporal()),
       ...wanted('sandbox', () => this.startSandbox()),
-      ...wanted('worker', () => this.prepareBundle()),
+      ...(this.hasWorker ? [this.prepareBundle()] : []),
     ]);
+    const { apiCount = 1, workerCount = 1, webhooksCount = 1 } = this.options;
     await allOrFirstFailure([
-      ...wanted('api', () => this.startMany('api', this.apis, this.options.apiCount ?? 1)),
-      ...wanted('worker', () => this.startMany('worker', this.workers, this.options.workerCount ?? 1)),
+      ...wanted('api', () => this.startMany('api', this.apis, apiCount)),
+      ...wanted('worker', () => this.startMany('worker', this.workers, workerCount)),
+      ...wanted('webhooks', () => this.startMany('webhooks', this.webhooks, webhooksCount)),
     ]);
   }
 
   async stop(): Promise<void> {
     // Nothing may come in before what answers it is gone; and Temporal goes before the database its worker uses.
     await Promise.all(this.apis.map((server) => server.stop()));
-    await Promise.all(this.workers.map((server) => server.stop()));
+    await Promise.all([...this.workers, ...this.webhooks].map((server) => server.stop()));
     await Promise.all([...this.servers.values()].map((server) => server.stop()));
     if (this.ownsData) giveUp(this.options.dataDir);
   }
@@ -157,7 +167,11 @@ class Starter implements Stack {
 
   private isGiven(part: Part): boolean {
     const { postgres, redis, temporal, stripe } = this.given;
-    return { postgres, redis, temporal, sandbox: stripe, api: false, worker: false }[part];
+    return { postgres, redis, temporal, sandbox: stripe, api: false, worker: false, webhooks: false }[part];
+  }
+
+  private get hasWorker(): boolean {
+    return this.parts.has('worker') || this.parts.has('webhooks');
   }
 
   private note(line: string): void {
@@ -205,7 +219,7 @@ class Starter implements Stack {
       ? Promise.resolve(givenServer('PostgreSQL', { host: DB_HOST, port: Number(DB_PORT) }))
       : startPostgres(this.serverOptions(this.ports.postgres));
     await this.started('PostgreSQL', `database ${DB_NAME}`, this.keep('postgres', starting));
-    if (!this.parts.has('api') && !this.parts.has('worker')) return;
+    if (!this.parts.has('api') && !this.hasWorker) return;
     const connection = { DB_HOST, DB_PORT: Number(DB_PORT), DB_USER, DB_PASSWORD, DB_SSL: DB_SSL === 'true' };
     await createDatabaseIfMissing(connection, DB_NAME);
     const applied = await migrateDatabase({ ...process.env, ...this.environment });
@@ -251,16 +265,14 @@ class Starter implements Stack {
     this.environment['WORKFLOW_BUNDLE'] ||= await workflowBundle();
   }
 
-  private async startMany(kind: 'api' | 'worker', kept: Server[], count: number): Promise<void> {
-    const variable = kind === 'api' ? 'API_PORT' : 'WORKER_HEALTH_PORT';
-    const first = kind === 'api' ? this.ports.api : this.ports.workerHealth;
-    const label = kind === 'api' ? 'API' : 'Worker';
+  private async startMany(kind: Fleet, kept: Server[], count: number): Promise<void> {
+    const fleet = FLEETS[kind];
     const starting = Array.from({ length: count }, async (_, i) => {
-      const port = i === 0 ? first : await freePort();
+      const port = i === 0 ? this.ports[fleet.port] : await freePort();
       const name = i === 0 ? kind : `${kind}-${i + 1}`;
-      const environment = { ...this.environment, [variable]: String(port) };
+      const environment = { ...this.environment, [fleet.variable]: String(port) };
       const server = startService(kind, name, this.serverOptions(port, environment));
-      kept.push(await this.started(label, kind === 'api' ? 'REST' : 'workflows and activities', server));
+      kept.push(await this.started(fleet.label, fleet.what, server));
     });
     await allOrFirstFailure(starting);
   }

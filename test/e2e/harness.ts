@@ -5,7 +5,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import type { Pool, QueryResultRow } from 'pg';
 import { callApi, createDemoMerchant } from '../../dev/demo-client';
@@ -29,6 +28,8 @@ export interface SystemOptions {
   readonly environment?: Readonly<Record<string, string>>;
   readonly apiCount?: number;
   readonly workerCount?: number;
+  /** Processes that deliver webhooks (relay and retries); default none: the notifications stay in the outbox. */
+  readonly webhooksCount?: number;
   /** `process`: it can be killed and keeps its state over a restart. Default `inProcess`. */
   readonly sandbox?: 'inProcess' | 'process';
   /** Secret keys of the sandbox, one account each; the platform's account has the first. */
@@ -46,7 +47,8 @@ const SHORT_DURATIONS = {
 };
 
 const DATABASE_POOL = 5;
-const POLL_MS = 50;
+
+export { eventually } from './eventually';
 
 export type SeededMerchant = DemoMerchant;
 
@@ -64,8 +66,10 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
 
 export class System {
   readonly taskQueue = `payments-${randomBytes(6).toString('hex')}`;
+  readonly webhooksTaskQueue = `webhooks-${randomBytes(6).toString('hex')}`;
   readonly apis: Server[] = [];
   readonly workers: Server[] = [];
+  readonly webhooks: Server[] = [];
   /** Present when the sandbox is a process. */
   sandboxServer: Server | undefined;
   readonly adminKey = `hf_admin_${randomBytes(18).toString('base64url')}`;
@@ -92,6 +96,7 @@ export class System {
       API_HOST: '127.0.0.1',
       ...SHORT_DURATIONS,
       PAYMENTS_TASK_QUEUE: this.taskQueue,
+      WEBHOOKS_TASK_QUEUE: this.webhooksTaskQueue,
       HOLDFAST_ADMIN_KEY: this.adminKey,
       HOLDFAST_ENCRYPTION_KEYS: `test:${randomBytes(32).toString('base64')}`,
       WEBHOOK_ALLOWED_CIDRS: '',
@@ -109,6 +114,7 @@ export class System {
     await settleAll([
       ...times(this.options.apiCount ?? 1, () => this.startApi()),
       ...times(this.options.workerCount ?? 1, () => this.startWorker()),
+      ...times(this.options.webhooksCount ?? 0, () => this.startWebhooks()),
       this.connectTemporal(),
     ]);
     this.merchant = await createDemoMerchant(this.apiUrl, this.adminKey, 'Grand Hotel');
@@ -128,10 +134,17 @@ export class System {
     return server;
   }
 
+  /** Starts one more process that delivers webhooks. */
+  async startWebhooks(own: Readonly<Record<string, string>> = {}): Promise<Server> {
+    const server = await this.startChild('webhooks', 'WORKER_HEALTH_PORT', own);
+    this.webhooks.push(server);
+    return server;
+  }
+
   async stop(): Promise<void> {
     await settleAll(this.apis.map((server) => server.stop()));
-    await settleAll(this.workers.map((server) => server.stop()));
-    await this.deleteSchedule().catch(() => undefined);
+    await settleAll([...this.workers, ...this.webhooks].map((server) => server.stop()));
+    await this.deleteSchedules();
     await this.stopSandbox();
     await this.connection?.close();
     await this.db.end();
@@ -139,8 +152,8 @@ export class System {
   }
 
   /** What the processes of one kind have logged so far. */
-  logs(kind: 'api' | 'worker'): string {
-    const servers = kind === 'api' ? this.apis : this.workers;
+  logs(kind: 'api' | 'worker' | 'webhooks'): string {
+    const servers = { api: this.apis, worker: this.workers, webhooks: this.webhooks }[kind];
     return servers
       .map(({ logFile }) => (logFile === undefined ? '' : readFileSync(logFile, 'utf8')))
       .join('');
@@ -234,7 +247,7 @@ export class System {
   }
 
   private async startChild(
-    kind: 'api' | 'worker',
+    kind: 'api' | 'worker' | 'webhooks',
     portName: string,
     own: Readonly<Record<string, string>>,
   ): Promise<Server> {
@@ -254,10 +267,15 @@ export class System {
     this.temporal = new Client({ connection: this.connection, namespace });
   }
 
-  /** The pick-up's schedule would start workflows that no worker takes any more. */
-  private async deleteSchedule(): Promise<void> {
-    if (this.connection !== undefined)
-      await this.temporal.schedule.getHandle(`pickup/${this.taskQueue}`).delete();
+  /** Schedules that are left would start workflows that no worker takes any more. */
+  private async deleteSchedules(): Promise<void> {
+    if (this.connection === undefined) return;
+    for (const id of [`pickup/${this.taskQueue}`, `webhook-sweep/${this.webhooksTaskQueue}`]) {
+      await this.temporal.schedule
+        .getHandle(id)
+        .delete()
+        .catch(() => undefined);
+    }
   }
 }
 
@@ -274,23 +292,6 @@ function times<T>(count: number, work: () => Promise<T>): Promise<T>[] {
 async function settleAll(work: readonly Promise<unknown>[]): Promise<void> {
   const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
-}
-
-/** Asks until the answer is as wanted. @throws Error with the last answer after `timeoutMs` */
-export async function eventually<T>(
-  what: string,
-  read: () => T | Promise<T>,
-  isWanted: (value: T) => boolean,
-  timeoutMs = 20_000,
-): Promise<T> {
-  const endMs = Date.now() + timeoutMs;
-  for (;;) {
-    const value = await read();
-    if (isWanted(value)) return value;
-    if (Date.now() > endMs)
-      throw new Error(`${what}: not within ${timeoutMs} ms; last ${JSON.stringify(value)?.slice(0, 1_000)}`);
-    await sleep(POLL_MS);
-  }
 }
 
 /** The sandbox's own secrets, for tests that look for them where they must not be. */

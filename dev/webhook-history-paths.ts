@@ -1,0 +1,85 @@
+/**
+ * The paths through a delivery's and a sweep's life that are recorded: what the activities answer one after the other,
+ * and what is said to the workflow from outside.
+ */
+import type { WorkflowHandle } from '@temporalio/client';
+import type { RetryStep } from '../src/activities/deliver';
+
+export interface DeliveryPath {
+  readonly name: string;
+  /** Milliseconds until the first retry is due. */
+  readonly pauseMs: number;
+  readonly steps: readonly ((nowMs: number) => RetryStep)[];
+  readonly drive?: (workflow: WorkflowHandle) => Promise<void>;
+  /** What the workflow returns. */
+  readonly ends: string;
+}
+
+const LONG_MS = 600_000;
+const delivered = (): RetryStep => ({ kind: 'ended', status: 'success' });
+const handedBack = (): RetryStep => ({ kind: 'handed_back' });
+const retry =
+  (attempts: number, pauseMs: number, lastAnswer = 'HTTP 500') =>
+  (nowMs: number): RetryStep => ({ kind: 'retry', attempts, nextRetryAtMs: nowMs + pauseMs, lastAnswer });
+const wait =
+  (pauseMs: number) =>
+  (nowMs: number): RetryStep => ({ kind: 'wait', untilMs: nowMs + pauseMs });
+
+export const DELIVERY_PATHS: readonly DeliveryPath[] = [
+  {
+    name: 'webhook-delivered-by-third-retry',
+    pauseMs: 500,
+    steps: [retry(2, 700), retry(3, 900, 'TIMEOUT'), delivered],
+    ends: 'success',
+  },
+  {
+    name: 'webhook-ladder-ran-out',
+    pauseMs: -1,
+    steps: [retry(2, 200), () => ({ kind: 'ended', status: 'failed' })],
+    ends: 'failed',
+  },
+  {
+    name: 'webhook-retried-by-operator',
+    pauseMs: LONG_MS,
+    steps: [retry(2, LONG_MS), delivered],
+    async drive(workflow) {
+      await workflow.signal('retry_now');
+      await workflow.signal('wake');
+      await workflow.query('status');
+      await workflow.signal('retry_now');
+    },
+    ends: 'success',
+  },
+  {
+    name: 'webhook-given-up-by-operator',
+    pauseMs: LONG_MS,
+    steps: [],
+    drive: (workflow) => workflow.signal('give_up', { reason: 'the shop has closed' }),
+    ends: 'failed',
+  },
+  {
+    name: 'webhook-canceled-in-web-ui',
+    pauseMs: LONG_MS,
+    steps: [],
+    async drive(workflow) {
+      await workflow.cancel();
+    },
+    ends: 'failed',
+  },
+  { name: 'webhook-handed-back', pauseMs: 300, steps: [handedBack], ends: 'handed back' },
+  {
+    name: 'webhook-waited-for-a-lease',
+    pauseMs: -1,
+    steps: [wait(1_500), wait(-1), delivered],
+    ends: 'success',
+  },
+  {
+    name: 'webhook-woken',
+    pauseMs: LONG_MS,
+    steps: [handedBack],
+    drive: (workflow) => workflow.signal('wake'),
+    ends: 'handed back',
+  },
+];
+
+export const SWEEP_PATH = 'webhook-sweep';
