@@ -85,10 +85,12 @@ CREATE TABLE channel_events (
   next_attempt_at timestamp with time zone NOT NULL DEFAULT now(),
   received_at timestamp with time zone NOT NULL DEFAULT now(),
   processed_at timestamp with time zone,
+  subject text NOT NULL DEFAULT 'other'::text,
   CONSTRAINT channel_events_channel_account_id_event_id_key UNIQUE (channel_account_id, event_id),
   CONSTRAINT channel_events_channel_account_id_fkey FOREIGN KEY (channel_account_id) REFERENCES channel_accounts(id),
   CONSTRAINT channel_events_pkey PRIMARY KEY (id),
-  CONSTRAINT channel_events_state_check CHECK ((state = ANY (ARRAY['stored'::text, 'processed'::text, 'unmatched'::text])))
+  CONSTRAINT channel_events_state_check CHECK ((state = ANY (ARRAY['stored'::text, 'processed'::text, 'unmatched'::text]))),
+  CONSTRAINT channel_events_subject_check CHECK ((subject = ANY (ARRAY['payment'::text, 'pre_auth'::text, 'refund'::text, 'dispute'::text, 'other'::text])))
 );
 CREATE INDEX channel_events_waiting ON public.channel_events USING btree (next_attempt_at) WHERE (state = 'stored'::text);
 
@@ -101,6 +103,52 @@ CREATE TABLE command_notes (
   CONSTRAINT command_notes_pkey PRIMARY KEY (command_id)
 );
 CREATE INDEX command_notes_age ON public.command_notes USING btree (created_at);
+
+CREATE TABLE discrepancies (
+  id uuid NOT NULL,
+  merchant_id uuid NOT NULL,
+  object_kind text NOT NULL,
+  object_no character varying(64) NOT NULL,
+  channel text NOT NULL,
+  field character varying(50) NOT NULL,
+  ours character varying(200) NOT NULL,
+  theirs character varying(200) NOT NULL,
+  state text NOT NULL DEFAULT 'open'::text,
+  first_seen timestamp with time zone NOT NULL DEFAULT now(),
+  last_seen timestamp with time zone NOT NULL DEFAULT now(),
+  resolved_at timestamp with time zone,
+  resolved_by character varying(100),
+  CONSTRAINT discrepancies_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES merchants(id),
+  CONSTRAINT discrepancies_merchant_id_object_kind_object_no_field_key UNIQUE (merchant_id, object_kind, object_no, field),
+  CONSTRAINT discrepancies_object_kind_check CHECK ((object_kind = ANY (ARRAY['payment'::text, 'pre_auth'::text, 'refund'::text]))),
+  CONSTRAINT discrepancies_pkey PRIMARY KEY (id),
+  CONSTRAINT discrepancies_state_check CHECK ((state = ANY (ARRAY['open'::text, 'resolved'::text])))
+);
+CREATE INDEX discrepancies_open ON public.discrepancies USING btree (last_seen DESC, id) WHERE (state = 'open'::text);
+
+CREATE TABLE disputes (
+  id uuid NOT NULL,
+  merchant_id uuid NOT NULL,
+  object_kind text NOT NULL,
+  object_no character varying(64) NOT NULL,
+  channel_account_id uuid NOT NULL,
+  channel_dispute_no character varying(255) NOT NULL,
+  currency character(3) NOT NULL,
+  amount bigint NOT NULL,
+  reason character varying(100) NOT NULL,
+  status text NOT NULL,
+  opened_at timestamp with time zone NOT NULL DEFAULT now(),
+  closed_at timestamp with time zone,
+  CONSTRAINT disputes_amount_check CHECK ((amount > 0)),
+  CONSTRAINT disputes_channel_account_id_channel_dispute_no_key UNIQUE (channel_account_id, channel_dispute_no),
+  CONSTRAINT disputes_channel_account_id_fkey FOREIGN KEY (channel_account_id) REFERENCES channel_accounts(id),
+  CONSTRAINT disputes_check CHECK (((closed_at IS NULL) = (status = 'open'::text))),
+  CONSTRAINT disputes_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES merchants(id),
+  CONSTRAINT disputes_object_kind_check CHECK ((object_kind = ANY (ARRAY['payment'::text, 'pre_auth'::text]))),
+  CONSTRAINT disputes_pkey PRIMARY KEY (id),
+  CONSTRAINT disputes_status_check CHECK ((status = ANY (ARRAY['open'::text, 'won'::text, 'lost'::text])))
+);
+CREATE INDEX disputes_object ON public.disputes USING btree (merchant_id, object_kind, object_no);
 
 CREATE TABLE idempotency_records (
   id uuid NOT NULL,
@@ -120,6 +168,54 @@ CREATE TABLE idempotency_records (
 );
 CREATE INDEX idempotency_records_age ON public.idempotency_records USING btree (created_at);
 
+CREATE TABLE imported_refunds (
+  channel_account_id uuid NOT NULL,
+  channel_refund_no character varying(255) NOT NULL,
+  merchant_id uuid NOT NULL,
+  object_kind text NOT NULL,
+  object_no character varying(64) NOT NULL,
+  currency character(3) NOT NULL,
+  amount bigint NOT NULL,
+  status text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT imported_refunds_amount_check CHECK ((amount > 0)),
+  CONSTRAINT imported_refunds_channel_account_id_fkey FOREIGN KEY (channel_account_id) REFERENCES channel_accounts(id),
+  CONSTRAINT imported_refunds_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES merchants(id),
+  CONSTRAINT imported_refunds_object_kind_check CHECK ((object_kind = ANY (ARRAY['payment'::text, 'pre_auth'::text]))),
+  CONSTRAINT imported_refunds_pkey PRIMARY KEY (channel_account_id, channel_refund_no),
+  CONSTRAINT imported_refunds_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'success'::text, 'failed'::text])))
+);
+CREATE INDEX imported_refunds_object ON public.imported_refunds USING btree (merchant_id, object_kind, object_no);
+
+CREATE TABLE late_payments (
+  id uuid NOT NULL,
+  merchant_id uuid NOT NULL,
+  object_kind text NOT NULL,
+  object_no character varying(64) NOT NULL,
+  channel_account_id uuid NOT NULL,
+  channel_trade_no character varying(255) NOT NULL,
+  kind text NOT NULL,
+  currency character(3) NOT NULL,
+  amount bigint NOT NULL,
+  refund_reserved bigint NOT NULL DEFAULT 0,
+  state text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT late_payments_amount_check CHECK ((amount > 0)),
+  CONSTRAINT late_payments_channel_account_id_channel_trade_no_kind_key UNIQUE (channel_account_id, channel_trade_no, kind),
+  CONSTRAINT late_payments_channel_account_id_fkey FOREIGN KEY (channel_account_id) REFERENCES channel_accounts(id),
+  CONSTRAINT late_payments_check CHECK ((refund_reserved <= amount)),
+  CONSTRAINT late_payments_kind_check CHECK ((kind = ANY (ARRAY['late'::text, 'partial'::text, 'over'::text]))),
+  CONSTRAINT late_payments_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES merchants(id),
+  CONSTRAINT late_payments_object_kind_check CHECK ((object_kind = ANY (ARRAY['payment'::text, 'pre_auth'::text]))),
+  CONSTRAINT late_payments_pkey PRIMARY KEY (id),
+  CONSTRAINT late_payments_refund_reserved_check CHECK ((refund_reserved >= 0)),
+  CONSTRAINT late_payments_state_check CHECK ((state = ANY (ARRAY['needs_attention'::text, 'refunding'::text, 'refunded'::text, 'kept'::text])))
+);
+CREATE INDEX late_payments_merchant ON public.late_payments USING btree (merchant_id, created_at DESC, id DESC);
+CREATE INDEX late_payments_object ON public.late_payments USING btree (merchant_id, object_kind, object_no);
+
 CREATE TABLE merchants (
   id uuid NOT NULL,
   account_id uuid NOT NULL,
@@ -129,7 +225,9 @@ CREATE TABLE merchants (
   status text NOT NULL DEFAULT 'active'::text,
   webhook_secret_sealed text NOT NULL,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
+  late_money text NOT NULL DEFAULT 'attention'::text,
   CONSTRAINT merchants_account_id_world_key UNIQUE (account_id, world),
+  CONSTRAINT merchants_late_money_check CHECK ((late_money = ANY (ARRAY['attention'::text, 'refund'::text]))),
   CONSTRAINT merchants_pkey PRIMARY KEY (id),
   CONSTRAINT merchants_status_check CHECK ((status = ANY (ARRAY['active'::text, 'suspended'::text]))),
   CONSTRAINT merchants_world_check CHECK ((world = ANY (ARRAY['live'::text, 'test'::text])))
@@ -164,6 +262,60 @@ CREATE TABLE payment_events (
   CONSTRAINT payment_events_pkey PRIMARY KEY (id)
 );
 
+CREATE TABLE payments (
+  merchant_id uuid NOT NULL,
+  payment_no character varying(64) NOT NULL,
+  order_no character varying(64) NOT NULL,
+  world text NOT NULL,
+  channel text NOT NULL,
+  channel_account_id uuid NOT NULL,
+  channel_payment_no character varying(255),
+  channel_trade_no character varying(255),
+  currency character(3) NOT NULL,
+  amount bigint NOT NULL,
+  amount_paid bigint NOT NULL DEFAULT 0,
+  refund_reserved bigint NOT NULL DEFAULT 0,
+  refunded_external bigint NOT NULL DEFAULT 0,
+  status text NOT NULL,
+  version integer NOT NULL DEFAULT 1,
+  event_sequence integer NOT NULL DEFAULT 0,
+  handed_out boolean NOT NULL DEFAULT false,
+  customer_email character varying(254),
+  description character varying(1000),
+  country character(2),
+  return_url character varying(2000),
+  notify_url character varying(500),
+  metadata jsonb NOT NULL DEFAULT '{}'::jsonb,
+  customer_step_sealed text,
+  decline_code character varying(50),
+  cancel_reason character varying(500),
+  body_hash bytea NOT NULL,
+  needs_attention character varying(200),
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  expires_at timestamp with time zone NOT NULL,
+  closed_at timestamp with time zone,
+  owner_checked_at timestamp with time zone,
+  CONSTRAINT payments_amount_check CHECK (((amount > 0) AND (amount <= '9007199254740991'::bigint))),
+  CONSTRAINT payments_amount_paid_check CHECK ((amount_paid >= 0)),
+  CONSTRAINT payments_channel_account_id_channel_payment_no_key UNIQUE (channel_account_id, channel_payment_no),
+  CONSTRAINT payments_channel_account_id_fkey FOREIGN KEY (channel_account_id) REFERENCES channel_accounts(id),
+  CONSTRAINT payments_channel_check CHECK ((channel = ANY (ARRAY['stripe'::text, 'paypal'::text, 'alipay'::text, 'crypto'::text]))),
+  CONSTRAINT payments_check CHECK ((refund_reserved <= amount_paid)),
+  CONSTRAINT payments_check1 CHECK (((status <> 'success'::text) OR (amount_paid > 0))),
+  CONSTRAINT payments_check2 CHECK (((closed_at IS NOT NULL) = (status = ANY (ARRAY['success'::text, 'failed'::text, 'cancelled'::text, 'expired'::text])))),
+  CONSTRAINT payments_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES merchants(id),
+  CONSTRAINT payments_pkey PRIMARY KEY (merchant_id, payment_no),
+  CONSTRAINT payments_refund_reserved_check CHECK ((refund_reserved >= 0)),
+  CONSTRAINT payments_refunded_external_check CHECK ((refunded_external >= 0)),
+  CONSTRAINT payments_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'requires_action'::text, 'processing'::text, 'success'::text, 'failed'::text, 'cancelled'::text, 'expired'::text]))),
+  CONSTRAINT payments_world_check CHECK ((world = ANY (ARRAY['live'::text, 'test'::text])))
+);
+CREATE INDEX payments_closed_unchecked ON public.payments USING btree (closed_at) WHERE ((closed_at IS NOT NULL) AND (owner_checked_at <= closed_at));
+CREATE INDEX payments_list ON public.payments USING btree (merchant_id, created_at DESC, payment_no DESC);
+CREATE INDEX payments_live ON public.payments USING btree (owner_checked_at NULLS FIRST) WHERE (closed_at IS NULL);
+CREATE INDEX payments_order ON public.payments USING btree (merchant_id, order_no);
+
 CREATE TABLE pre_auths (
   merchant_id uuid NOT NULL,
   pre_auth_no character varying(64) NOT NULL,
@@ -197,6 +349,9 @@ CREATE TABLE pre_auths (
   warned_at timestamp with time zone,
   closed_at timestamp with time zone,
   owner_checked_at timestamp with time zone,
+  channel_trade_no character varying(255),
+  refund_reserved bigint NOT NULL DEFAULT 0,
+  refunded_external bigint NOT NULL DEFAULT 0,
   CONSTRAINT pre_auths_amount_capturable_check CHECK ((amount_capturable >= 0)),
   CONSTRAINT pre_auths_amount_captured_check CHECK ((amount_captured >= 0)),
   CONSTRAINT pre_auths_amount_check CHECK (((amount > 0) AND (amount <= '9007199254740991'::bigint))),
@@ -205,8 +360,11 @@ CREATE TABLE pre_auths (
   CONSTRAINT pre_auths_channel_check CHECK ((channel = ANY (ARRAY['stripe'::text, 'paypal'::text, 'alipay'::text, 'crypto'::text]))),
   CONSTRAINT pre_auths_check CHECK (((amount_captured + amount_capturable) <= amount)),
   CONSTRAINT pre_auths_check1 CHECK (((closed_at IS NOT NULL) = (status = ANY (ARRAY['succeeded'::text, 'canceled'::text, 'expired'::text, 'failed'::text])))),
+  CONSTRAINT pre_auths_check2 CHECK ((refund_reserved <= amount_captured)),
   CONSTRAINT pre_auths_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES merchants(id),
   CONSTRAINT pre_auths_pkey PRIMARY KEY (merchant_id, pre_auth_no),
+  CONSTRAINT pre_auths_refund_reserved_check CHECK ((refund_reserved >= 0)),
+  CONSTRAINT pre_auths_refunded_external_check CHECK ((refunded_external >= 0)),
   CONSTRAINT pre_auths_status_check CHECK ((status = ANY (ARRAY['requires_payment_method'::text, 'requires_confirmation'::text, 'requires_action'::text, 'processing'::text, 'requires_capture'::text, 'partially_captured'::text, 'succeeded'::text, 'canceled'::text, 'expired'::text, 'failed'::text]))),
   CONSTRAINT pre_auths_world_check CHECK ((world = ANY (ARRAY['live'::text, 'test'::text])))
 );
@@ -214,6 +372,48 @@ CREATE INDEX pre_auths_closed_unchecked ON public.pre_auths USING btree (closed_
 CREATE INDEX pre_auths_list ON public.pre_auths USING btree (merchant_id, created_at DESC, pre_auth_no DESC);
 CREATE INDEX pre_auths_live ON public.pre_auths USING btree (owner_checked_at NULLS FIRST) WHERE (closed_at IS NULL);
 CREATE INDEX pre_auths_order ON public.pre_auths USING btree (merchant_id, order_no);
+
+CREATE TABLE refunds (
+  merchant_id uuid NOT NULL,
+  refund_no character varying(64) NOT NULL,
+  object_kind text NOT NULL,
+  object_no character varying(64) NOT NULL,
+  late_payment_id uuid,
+  order_no character varying(64) NOT NULL,
+  world text NOT NULL,
+  channel text NOT NULL,
+  channel_account_id uuid NOT NULL,
+  channel_refund_no character varying(255),
+  currency character(3) NOT NULL,
+  amount bigint NOT NULL,
+  status text NOT NULL,
+  version integer NOT NULL DEFAULT 1,
+  event_sequence integer NOT NULL DEFAULT 0,
+  reason character varying(500),
+  notify_url character varying(500),
+  claim_sealed text,
+  decline_code character varying(50),
+  body_hash bytea NOT NULL,
+  needs_attention character varying(200),
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  closed_at timestamp with time zone,
+  owner_checked_at timestamp with time zone,
+  CONSTRAINT refunds_amount_check CHECK (((amount > 0) AND (amount <= '9007199254740991'::bigint))),
+  CONSTRAINT refunds_channel_account_id_channel_refund_no_key UNIQUE (channel_account_id, channel_refund_no),
+  CONSTRAINT refunds_channel_account_id_fkey FOREIGN KEY (channel_account_id) REFERENCES channel_accounts(id),
+  CONSTRAINT refunds_channel_check CHECK ((channel = ANY (ARRAY['stripe'::text, 'paypal'::text, 'alipay'::text, 'crypto'::text]))),
+  CONSTRAINT refunds_check CHECK (((closed_at IS NOT NULL) = (status = ANY (ARRAY['success'::text, 'failed'::text])))),
+  CONSTRAINT refunds_late_payment_id_fkey FOREIGN KEY (late_payment_id) REFERENCES late_payments(id),
+  CONSTRAINT refunds_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES merchants(id),
+  CONSTRAINT refunds_object_kind_check CHECK ((object_kind = ANY (ARRAY['payment'::text, 'pre_auth'::text]))),
+  CONSTRAINT refunds_pkey PRIMARY KEY (merchant_id, refund_no),
+  CONSTRAINT refunds_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'success'::text, 'failed'::text]))),
+  CONSTRAINT refunds_world_check CHECK ((world = ANY (ARRAY['live'::text, 'test'::text])))
+);
+CREATE INDEX refunds_closed_unchecked ON public.refunds USING btree (closed_at) WHERE ((closed_at IS NOT NULL) AND (owner_checked_at <= closed_at));
+CREATE INDEX refunds_live ON public.refunds USING btree (owner_checked_at NULLS FIRST) WHERE (closed_at IS NULL);
+CREATE INDEX refunds_object ON public.refunds USING btree (merchant_id, object_kind, object_no, created_at);
 
 CREATE TABLE routing_decisions (
   merchant_id uuid NOT NULL,

@@ -2,9 +2,10 @@
 import { checkHoldAmount } from '../channels/registry';
 import { judgeCapture, judgeRelease } from '../domain/commands';
 import type { Command } from '../domain/commands';
-import type { CallReport, ChannelCall, CREATE_COMMAND_ID } from '../domain/channel-call';
+import type { CallReport, ChannelCall, CREATE_COMMAND_ID, HoldOperation } from '../domain/channel-call';
 import { EXPIRY_COMMAND_ID, resultOf } from '../domain/channel-call';
 import type { Refusal } from '../domain/errors';
+import { holdObject } from '../domain/pre-auth';
 import type { Hold } from '../domain/pre-auth';
 import { mayReplay } from '../domain/settle';
 import { findCalls, insertCall, touchCall } from '../stores/channel-calls';
@@ -57,7 +58,7 @@ async function begin(
   for (let look = 1; look <= MAX_LOOKS; look++) {
     const row = await mustRead(readPreAuth(deps.db, ref.merchantId, ref.preAuthNo), ref);
     const hold = toHold(row);
-    const calls = await findCalls(deps.db, hold, step.commandId);
+    const calls = await findCalls(deps.db, holdObject(hold), step.commandId);
     if (hasBegun(calls, step)) {
       // The row was read first, so it may be older than what its calls say; not so before anything was sent.
       const isUntouched = calls.open?.attempts === 0;
@@ -76,7 +77,7 @@ async function begin(
   throw new Error(`hold ${ref.preAuthNo} changed at each of ${MAX_LOOKS} looks`);
 }
 
-type Calls = Awaited<ReturnType<typeof findCalls>>;
+type Calls = Awaited<ReturnType<typeof findCalls<HoldOperation>>>;
 
 /** The expiry keeps trying under the same name; every other command has one outcome, for good. */
 function hasBegun({ open, own }: Calls, step: Step): boolean {
@@ -111,8 +112,7 @@ export async function resend(
 
 async function newCall(deps: ActivityDeps, hold: Hold, step: Command): Promise<NewCall | Refusal> {
   const base = {
-    merchantId: hold.merchantId,
-    preAuthNo: hold.preAuthNo,
+    object: holdObject(hold),
     channelAccountId: hold.channelAccountId,
     currency: hold.currency,
     commandId: step.commandId,

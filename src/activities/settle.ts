@@ -1,9 +1,9 @@
 /** Finds out what became of a call whose answer was lost, and what became of a hold we have news of. */
 import type { HoldSnapshot } from '../domain/channel';
 import { ChannelFault } from '../domain/channel';
-import type { CallOperation, CallReport, ChannelCall } from '../domain/channel-call';
+import type { HoldOperation, CallReport, ChannelCall } from '../domain/channel-call';
 import { CREATE_COMMAND_ID, resultOf, settledBy, showsAbsence } from '../domain/channel-call';
-import { applySnapshot, isClosed } from '../domain/pre-auth';
+import { applySnapshot, holdObject, isClosed } from '../domain/pre-auth';
 import type { Hold } from '../domain/pre-auth';
 import { isBeyondHorizon, mayReplay, provesNotExecuted } from '../domain/settle';
 import {
@@ -28,7 +28,7 @@ export interface HoldReading {
   /** false: the channel could not be asked. */
   readonly answered: boolean;
   /** A call that a task which never ended left open. */
-  readonly openCall?: { readonly id: string; readonly operation: CallOperation; readonly commandId: string };
+  readonly openCall?: { readonly id: string; readonly operation: HoldOperation; readonly commandId: string };
 }
 
 export function createSettleActivities(deps: ActivityDeps) {
@@ -113,7 +113,7 @@ export function createSettleActivities(deps: ActivityDeps) {
     if (snapshot === 'no answer') return { hold, answered: false };
     return changing(deps, async (tx) => {
       const row = await mustRead(lockPreAuth(tx, ref.merchantId, ref.preAuthNo), ref);
-      const { open } = await findCalls(tx, ref, CREATE_COMMAND_ID);
+      const { open } = await findCalls(tx, holdObject(ref), CREATE_COMMAND_ID);
       if (open !== undefined) {
         const { id, operation, commandId } = open;
         return { hold: toHold(row), answered: true, openCall: { id, operation, commandId } };
@@ -147,8 +147,7 @@ async function replaceCall(deps: ActivityDeps, hold: Hold, call: ChannelCall): P
     });
     const next = wasOpen
       ? await insertCall(tx, {
-          merchantId: hold.merchantId,
-          preAuthNo: hold.preAuthNo,
+          object: holdObject(hold),
           channelAccountId: call.channelAccountId,
           operation: call.operation,
           amount: call.amount,
@@ -169,5 +168,5 @@ async function currentCall(deps: ActivityDeps, ref: HoldRef, callId: string): Pr
   const call = await readCall(deps.db, callId);
   if (call === undefined) throw new Error(`there is no channel call ${callId}`);
   if (call.state !== 'not_executed') return call;
-  return (await findCalls(deps.db, ref, call.commandId)).own ?? call;
+  return (await findCalls(deps.db, holdObject(ref), call.commandId)).own ?? call;
 }

@@ -7,7 +7,9 @@ import { closedRefusal } from './commands';
 import { isClosed } from './pre-auth';
 import type { Cause, Hold } from './pre-auth';
 
-export type CallOperation = 'create' | 'capture' | 'cancel';
+/** `refund` is the one operation of refunds; holds and payments have the others. */
+export type CallOperation = 'create' | 'capture' | 'cancel' | 'refund';
+export type HoldOperation = Exclude<CallOperation, 'refund'>;
 
 /** `open` until it is known what the channel did; then for good. */
 export type CallState = 'open' | 'executed' | 'declined' | 'not_executed';
@@ -15,10 +17,11 @@ export type CallState = 'open' | 'executed' | 'declined' | 'not_executed';
 export const CREATE_COMMAND_ID = 'create';
 export const EXPIRY_COMMAND_ID = 'expiry';
 
-export interface ChannelCall {
+/** Of a hold, unless another kind of operations is named. */
+export interface ChannelCall<Operation extends CallOperation = HoldOperation> {
   readonly id: string;
   readonly channelAccountId: string;
-  readonly operation: CallOperation;
+  readonly operation: Operation;
   readonly n: number;
   readonly amount: number;
   readonly currency: string;

@@ -18,7 +18,33 @@ export function generateNumber(prefix: NumberPrefix, now: Date, random: Uint8Arr
 }
 
 export function preAuthWorkflowId(merchantId: string, preAuthNo: string): string {
-  return `pre-auth/${merchantId}/${preAuthNo}`;
+  return workflowIdOf({ merchantId, kind: 'pre_auth', no: preAuthNo });
+}
+
+/** What a channel call, an event or a workflow is about. */
+export type ObjectKind = 'payment' | 'pre_auth' | 'refund';
+
+/** Names one object of a merchant. */
+export interface ObjectRef {
+  readonly merchantId: string;
+  readonly kind: ObjectKind;
+  readonly no: string;
+}
+
+const WORKFLOW_PREFIX = { payment: 'payment', pre_auth: 'pre-auth', refund: 'refund' } as const;
+
+/** `payment/{merchant_id}/{payment_no}`, `pre-auth/...`, `refund/...`: at most 110 characters. */
+export function workflowIdOf({ merchantId, kind, no }: ObjectRef): string {
+  return `${WORKFLOW_PREFIX[kind]}/${merchantId}/${no}`;
+}
+
+const WORKFLOW_ID = /^(payment|pre-auth|refund)\/([0-9a-f-]{36})\/([A-Za-z0-9._-]{1,64})$/;
+
+/** The object that a workflow id names; undefined for anything else, such as another system's metadata. */
+export function objectOfWorkflowId(workflowId: string): ObjectRef | undefined {
+  const [, prefix, merchantId, no] = WORKFLOW_ID.exec(workflowId) ?? [];
+  if (prefix === undefined || merchantId === undefined || no === undefined) return undefined;
+  return { merchantId, kind: prefix === 'pre-auth' ? 'pre_auth' : (prefix as 'payment' | 'refund'), no };
 }
 
 /** What a channel sees as `holdfast_call`: `create/1`, `capture/2`. */

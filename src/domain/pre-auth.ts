@@ -1,5 +1,6 @@
 /** A hold: its states, and the one pure function that changes them. */
 import type { ChannelName, HoldSnapshot, World } from './channel';
+import type { ObjectRef } from './ids';
 
 export const PRE_AUTH_STATUSES = [
   'requires_payment_method',
@@ -51,6 +52,11 @@ export interface Hold {
   /** Why an operator must look, or null. */
   readonly needsAttention: string | null;
   readonly multipleCaptures: boolean;
+}
+
+/** The hold as the subject of calls and events. */
+export function holdObject({ merchantId, preAuthNo }: Pick<Hold, 'merchantId' | 'preAuthNo'>): ObjectRef {
+  return { merchantId, kind: 'pre_auth', no: preAuthNo };
 }
 
 export type PreAuthEventType =

@@ -1,7 +1,7 @@
 /** Channel calls: written before the call, settled after it, at most one open per object. */
-import { channelIdempotencyKey, preAuthWorkflowId } from '../domain/ids';
-import type { CallOperation, CallState, ChannelCall } from '../domain/channel-call';
-import type { Hold } from '../domain/pre-auth';
+import { channelIdempotencyKey, workflowIdOf } from '../domain/ids';
+import type { ObjectRef } from '../domain/ids';
+import type { CallOperation, CallState, ChannelCall, HoldOperation } from '../domain/channel-call';
 import type { Queryable } from './postgres';
 
 export interface CallRow {
@@ -27,11 +27,14 @@ export interface CallRow {
 export const CALL_COLUMNS = `id, channel_account_id, operation, n, amount, currency, final, idempotency_key, command_id, command, state,
   outcome, attempts, created_at, last_sent_at, stored_error, first_absent_at`;
 
-export function toCall(row: CallRow): ChannelCall {
+export function toCall<Operation extends CallOperation = HoldOperation>(
+  row: CallRow,
+): ChannelCall<Operation> {
   return {
     id: row.id,
     channelAccountId: row.channel_account_id,
-    operation: row.operation,
+    // What an object's calls may be stands in the kind of the object: whoever reads them names it.
+    operation: row.operation as Operation,
     n: row.n,
     amount: row.amount,
     currency: row.currency,
@@ -49,11 +52,10 @@ export function toCall(row: CallRow): ChannelCall {
   };
 }
 
-export interface NewCall {
-  merchantId: string;
-  preAuthNo: string;
+export interface NewCall<Operation extends CallOperation = HoldOperation> {
+  object: ObjectRef;
   channelAccountId: string;
-  operation: CallOperation;
+  operation: Operation;
   amount: number;
   currency: string;
   final: boolean;
@@ -65,39 +67,45 @@ export interface NewCall {
 }
 
 // The key's last part is n, which is counted here; domain/ids.ts says what the whole looks like. With a version given, the
-// hold is locked and must still be as it was when the command was judged.
-const INSERT = `
+// object is locked and must still be as it was when the command was judged.
+const insertInto = (table: string, number: string) => `
 INSERT INTO channel_calls (id, merchant_id, object_kind, object_no, channel_account_id, operation, n, amount, currency, final,
   idempotency_key, command_id, command, attempts, last_sent_at)
-SELECT gen_random_uuid(), $1::uuid, 'pre_auth', $2::text, $3::uuid, $4::text, next.n, $5::bigint, $6::text, $7::boolean, $8::text || next.n, $9::text, $10::jsonb, $11::int, now()
+SELECT gen_random_uuid(), $1::uuid, $13::text, $2::text, $3::uuid, $4::text, next.n, $5::bigint, $6::text, $7::boolean, $8::text || next.n, $9::text, $10::jsonb, $11::int, now()
 FROM (
   SELECT coalesce(max(n), 0) + 1 AS n FROM channel_calls
-  WHERE merchant_id = $1::uuid AND object_kind = 'pre_auth' AND object_no = $2::text AND operation = $4::text
+  WHERE merchant_id = $1::uuid AND object_kind = $13::text AND object_no = $2::text AND operation = $4::text
 ) next
 WHERE $12::int IS NULL OR EXISTS (
-  SELECT 1 FROM pre_auths WHERE merchant_id = $1::uuid AND pre_auth_no = $2::text AND version = $12::int FOR NO KEY UPDATE)
+  SELECT 1 FROM ${table} WHERE merchant_id = $1::uuid AND ${number} = $2::text AND version = $12::int FOR NO KEY UPDATE)
 ON CONFLICT DO NOTHING RETURNING ${CALL_COLUMNS}`;
+
+const INSERT = {
+  pre_auth: insertInto('pre_auths', 'pre_auth_no'),
+  payment: insertInto('payments', 'payment_no'),
+  refund: insertInto('refunds', 'refund_no'),
+} as const;
 
 /**
  * Inserts the object's next call of this operation, open and about to be sent.
- * @param version the hold's version that the command was judged by, where it was judged without a lock
- * @returns undefined when another call of the object is open, or the hold has moved on: look again
+ * @param version the object's version that the command was judged by, where it was judged without a lock
+ * @returns undefined when another call of the object is open, or the object has moved on: look again
  */
-export async function insertCall(
+export async function insertCall<Operation extends CallOperation = HoldOperation>(
   q: Queryable,
-  call: NewCall,
+  call: NewCall<Operation>,
   version?: number,
-): Promise<ChannelCall | undefined> {
-  const workflowId = preAuthWorkflowId(call.merchantId, call.preAuthNo);
-  const result = await q.query<CallRow>(INSERT, [
-    call.merchantId,
-    call.preAuthNo,
+): Promise<ChannelCall<Operation> | undefined> {
+  const { merchantId, kind, no } = call.object;
+  const result = await q.query<CallRow>(INSERT[kind], [
+    merchantId,
+    no,
     call.channelAccountId,
     call.operation,
     call.amount,
     call.currency,
     call.final,
-    channelIdempotencyKey(workflowId, call.operation, ''),
+    channelIdempotencyKey(workflowIdOf(call.object), call.operation, ''),
     call.commandId,
     {
       ...(call.by !== undefined ? { by: call.by } : {}),
@@ -105,43 +113,51 @@ export async function insertCall(
     },
     call.sentNow ? 1 : 0,
     version ?? null,
+    kind,
   ]);
   const row = result.rows[0];
-  return row === undefined ? undefined : toCall(row);
+  return row === undefined ? undefined : toCall<Operation>(row);
 }
 
 const OPEN_OR_OWN = `SELECT ${CALL_COLUMNS} FROM channel_calls
-WHERE merchant_id = $1 AND object_kind = 'pre_auth' AND object_no = $2 AND (state = 'open' OR command_id = $3)
+WHERE merchant_id = $1 AND object_kind = $4 AND object_no = $2 AND (state = 'open' OR command_id = $3)
 ORDER BY created_at DESC, n DESC`;
 
 /** The open call of the object, if any, and the latest call of this command, if any (they may be the same). */
-export async function findCalls(
+export async function findCalls<Operation extends CallOperation = HoldOperation>(
   q: Queryable,
-  object: Pick<Hold, 'merchantId' | 'preAuthNo'>,
+  object: ObjectRef,
   commandId: string,
-): Promise<{ open: ChannelCall | undefined; own: ChannelCall | undefined }> {
-  const result = await q.query<CallRow>(OPEN_OR_OWN, [object.merchantId, object.preAuthNo, commandId]);
-  const calls = result.rows.map(toCall);
+): Promise<{ open: ChannelCall<Operation> | undefined; own: ChannelCall<Operation> | undefined }> {
+  const values = [object.merchantId, object.no, commandId, object.kind];
+  const result = await q.query<CallRow>(OPEN_OR_OWN, values);
+  const calls = result.rows.map((row) => toCall<Operation>(row));
   return {
     open: calls.find((call) => call.state === 'open'),
     own: calls.find((call) => call.commandId === commandId),
   };
 }
 
-export async function readCall(q: Queryable, callId: string): Promise<ChannelCall | undefined> {
+export async function readCall<Operation extends CallOperation = HoldOperation>(
+  q: Queryable,
+  callId: string,
+): Promise<ChannelCall<Operation> | undefined> {
   const result = await q.query<CallRow>(`SELECT ${CALL_COLUMNS} FROM channel_calls WHERE id = $1`, [callId]);
-  return result.rows[0] === undefined ? undefined : toCall(result.rows[0]);
+  return result.rows[0] === undefined ? undefined : toCall<Operation>(result.rows[0]);
 }
 
 /** Notes that the key is about to be sent (again). @throws Error when the call was settled meanwhile: look again */
-export async function touchCall(q: Queryable, call: ChannelCall): Promise<ChannelCall> {
+export async function touchCall<Operation extends CallOperation>(
+  q: Queryable,
+  call: ChannelCall<Operation>,
+): Promise<ChannelCall<Operation>> {
   const result = await q.query<CallRow>(
     `UPDATE channel_calls SET attempts = attempts + 1, last_sent_at = now() WHERE id = $1 AND state = 'open' RETURNING ${CALL_COLUMNS}`,
     [call.id],
   );
   const row = result.rows[0];
   if (row === undefined) throw new Error(`call ${call.id} was settled by somebody else; look again`);
-  return toCall(row);
+  return toCall<Operation>(row);
 }
 
 /** Notes that the outcome was asked for, so that the pick-up nudges ever more rarely. */

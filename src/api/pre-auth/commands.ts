@@ -3,7 +3,7 @@ import { resultOf } from '../../domain/channel-call';
 import { closedRefusal } from '../../domain/commands';
 import type { CancelCommand, CaptureCommand } from '../../domain/commands';
 import { fail, HoldfastError } from '../../domain/errors';
-import { isClosed } from '../../domain/pre-auth';
+import { holdObject, isClosed } from '../../domain/pre-auth';
 import { findCalls } from '../../stores/channel-calls';
 import { dropCommandNote, keepCommandNote } from '../../stores/command-notes';
 import { readPreAuth, toHold } from '../../stores/pre-auths';
@@ -95,8 +95,8 @@ async function outcomeInRows(
   row: PreAuthRow,
   commandId: string,
 ): Promise<CommandOutcome | undefined> {
-  const ref = { merchantId: row.merchant_id, preAuthNo: row.pre_auth_no };
-  const { own } = await findCalls(deps.db, ref, commandId);
+  const object = holdObject({ merchantId: row.merchant_id, preAuthNo: row.pre_auth_no });
+  const { own } = await findCalls(deps.db, object, commandId);
   if (own === undefined) return undefined;
   if (own.state === 'open') return { kind: 'accepted' };
   const hold = toHold(await mustRead(deps, row));

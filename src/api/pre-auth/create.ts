@@ -9,7 +9,7 @@ import { CREATE_COMMAND_ID } from '../../domain/channel-call';
 import { fail, HoldfastError } from '../../domain/errors';
 import { DEFAULT_EXPIRES_IN_SECONDS } from '../../domain/expiry';
 import { generateNumber } from '../../domain/ids';
-import { isClosed } from '../../domain/pre-auth';
+import { holdObject, isClosed } from '../../domain/pre-auth';
 import { decideChannel } from '../../domain/routing/decision';
 import type { RoutingDecision } from '../../domain/routing/decision';
 import { insertCall } from '../../stores/channel-calls';
@@ -118,8 +118,7 @@ async function insertAll(tx: PoolClient, own: Ownership, order: Order): Promise<
     throw fail('WEBHOOK_ENDPOINT_LIMIT');
   }
   await insertCall(tx, {
-    merchantId,
-    preAuthNo,
+    object: holdObject({ merchantId, preAuthNo }),
     channelAccountId: account.id,
     operation: 'create',
     amount: body.amount,
