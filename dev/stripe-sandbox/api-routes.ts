@@ -1,12 +1,15 @@
 /** The endpoints of Stripe's API that the sandbox has, as data. */
+import { chooseCard, confirm } from './confirmation';
 import { invalid, missing, StripeApiError } from './errors';
 import { checkChargeAmount } from './money-rules';
-import { checkExpand, checkParams } from './params';
+import { checkExpand, checkParams, oneOf } from './params';
 import type { Params, ParamSpec } from './params';
-import { announce, cancel, capture, chooseCard, confirm, expireIfDue } from './payment-intents';
-import type { Scene } from './payment-intents';
+import { cancel, capture, expireIfDue } from './payment-intents';
+import { REFUND_ROUTES } from './refund-routes';
 import { renderCharge, renderIntent } from './render';
 import { listIntents, searchIntents } from './lists';
+import { announce } from './scene';
+import type { Scene } from './scene';
 import { makeId } from './state';
 import type { Caller } from './auth';
 import type { Intent, JsonObject } from './types';
@@ -63,6 +66,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
     operation: 'retrieve_event',
     handle: retrieveEvent,
   },
+  ...REFUND_ROUTES,
 ];
 
 const CREATE: ParamSpec = {
@@ -104,14 +108,6 @@ const CAPTURE: ParamSpec = {
 const CAPTURE_METHODS = ['automatic', 'automatic_async', 'manual'];
 const CANCEL_REASONS = ['abandoned', 'duplicate', 'fraudulent', 'requested_by_customer'];
 const EXPANDABLE = ['latest_charge'];
-
-function oneOf(params: Params, name: string, allowed: readonly string[]): string | undefined {
-  const value = params.text(name);
-  if (value !== undefined && !allowed.includes(value)) {
-    throw invalid(undefined, `Invalid ${name}: must be one of ${allowed.join(', ')}`, name);
-  }
-  return value;
-}
 
 function create({ scene, caller, raw }: ApiRequest) {
   const params = checkParams(raw, CREATE, ['amount', 'currency']);
@@ -158,8 +154,7 @@ function newIntent(
     status: params.has('payment_method') ? 'requires_confirmation' : 'requires_payment_method',
     confirmationMethod: params.text('confirmation_method') ?? 'automatic',
     allowedTypes: types,
-    automaticMethods:
-      params.object('automatic_payment_methods') ?? (types === null ? { enabled: true } : null),
+    automaticMethods: automaticMethods(params) ?? (types === null ? { enabled: true } : null),
     methodOptions: params.object('payment_method_options') ?? {},
     metadata: { ...params.metadata() },
     description: params.text('description') ?? null,
@@ -172,6 +167,25 @@ function newIntent(
     canceledAt: null,
     cancellationReason: null,
     charge: null,
+  };
+}
+
+function automaticMethods(params: Params): JsonObject | undefined {
+  const given = params.object('automatic_payment_methods');
+  if (given === undefined) return undefined;
+  const name = 'automatic_payment_methods';
+  const nested = checkParams(given, { enabled: 'boolean', allow_redirects: 'string' }, ['enabled']);
+  const redirects = oneOf(nested, 'allow_redirects', ['always', 'never']);
+  if (nested.flag('enabled') === true && params.has('allowed_payment_method_types')) {
+    throw invalid(
+      'parameters_exclusive',
+      `You may only specify one of these parameters: ${name}, allowed_payment_method_types.`,
+      name,
+    );
+  }
+  return {
+    ...(redirects === undefined ? {} : { allow_redirects: redirects }),
+    enabled: nested.flag('enabled'),
   };
 }
 

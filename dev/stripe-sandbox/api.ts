@@ -102,10 +102,11 @@ function prepare(
   const metadata = (raw['metadata'] ?? {}) as Record<string, string | undefined>;
   const isIntent = url.pathname.startsWith('/v1/payment_intents/') && id !== '';
   const known = parts.state.intents.get(id)?.metadata;
+  const named = raw['payment_intent'];
   const call: CallRecord = {
     operation: route.operation,
     idempotency_key: key ?? null,
-    payment_intent: isIntent ? id : null,
+    payment_intent: isIntent ? id : typeof named === 'string' ? named : null,
     holdfast_id: metadata['holdfast_id'] ?? known?.['holdfast_id'] ?? null,
     holdfast_call: metadata['holdfast_call'] ?? metadata['holdfast_capture'] ?? null,
     executed: false,
@@ -144,7 +145,8 @@ function takeFault(parts: SandboxParts, work: Work, isReplay: boolean): FaultRul
   const known = parts.state.intents.get(work.id)?.metadata ?? {};
   const sent = (work.raw['metadata'] ?? {}) as Record<string, string>;
   const metadata = { ...sent, ...known };
-  return parts.faults.take({ operation: work.route.operation, paymentIntent: work.id, metadata, isReplay });
+  const paymentIntent = work.call.payment_intent ?? work.id;
+  return parts.faults.take({ operation: work.route.operation, paymentIntent, metadata, isReplay });
 }
 
 async function pause(state: State, fault: FaultRule | undefined): Promise<void> {

@@ -1,6 +1,6 @@
 /** The sandbox's own books: what tests compare our rows with. */
 import type { State } from './state';
-import type { CallRecord, Intent } from './types';
+import type { CallRecord, Dispute, Intent, Refund } from './types';
 
 export interface BookedIntent {
   id: string;
@@ -22,8 +22,36 @@ export interface Books {
   calls: CallRecord[];
 }
 
-/** @param holdfastId only what belongs to this hold; undefined: everything */
-export function readBooks(state: State, holdfastId?: string): Books {
+export interface BookedRefund {
+  id: string;
+  payment_intent: string;
+  amount: number;
+  currency: string;
+  status: string;
+  metadata: Record<string, string>;
+  /** Unix seconds. */
+  created: number;
+}
+
+export interface BookedDispute {
+  id: string;
+  payment_intent: string;
+  amount: number;
+  currency: string;
+  status: string;
+}
+
+/** The books of what went back, beside those of what came in. */
+export interface BooksWithRefunds extends Books {
+  /** Without releases, which are no refunds. */
+  refunds: BookedRefund[];
+  disputes: BookedDispute[];
+  /** By currency: refunds that did not fail. */
+  refunded: Record<string, number>;
+}
+
+/** @param holdfastId only what belongs to this hold, payment or refund; undefined: everything */
+export function readBooks(state: State, holdfastId?: string): BooksWithRefunds {
   const intents = [...state.intents.values()].filter(
     (intent) => holdfastId === undefined || intent.metadata['holdfast_id'] === holdfastId,
   );
@@ -34,7 +62,20 @@ export function readBooks(state: State, holdfastId?: string): Books {
     total.captured += intent.amountReceived;
     total.released += intent.amountReleased;
   }
+  const ids = new Set(intents.map(({ id }) => id));
+  const isWanted = (intent: string, metadata: Record<string, string> = {}) =>
+    holdfastId === undefined || ids.has(intent) || metadata['holdfast_id'] === holdfastId;
+  const refunds = [...state.refunds.values()].filter(
+    ({ intent, metadata, isRelease }) => !isRelease && isWanted(intent, metadata),
+  );
+  const refunded: Record<string, number> = {};
+  for (const { status, currency, amount } of refunds) {
+    if (status !== 'failed') refunded[currency] = (refunded[currency] ?? 0) + amount;
+  }
   return {
+    refunds: refunds.map(bookRefund),
+    disputes: [...state.disputes.values()].filter(({ intent }) => isWanted(intent)).map(bookDispute),
+    refunded,
     payment_intents: intents.map(book),
     totals,
     calls: state.calls.filter((call) => holdfastId === undefined || call.holdfast_id === holdfastId),
@@ -53,4 +94,12 @@ function book(intent: Intent): BookedIntent {
     created: intent.created,
     released: intent.amountReleased,
   };
+}
+
+function bookRefund({ id, intent, amount, currency, status, metadata, created }: Refund): BookedRefund {
+  return { id, payment_intent: intent, amount, currency, status, metadata, created };
+}
+
+function bookDispute({ id, intent, amount, currency, status }: Dispute): BookedDispute {
+  return { id, payment_intent: intent, amount, currency, status };
 }

@@ -1,4 +1,4 @@
-/** The test payment methods: Stripe's, and two of the sandbox's own. */
+/** The test payment methods: Stripe's, and those marked as the sandbox's own. */
 export interface TestCard {
   /** Refused when the customer confirms. */
   readonly decline?: {
@@ -12,6 +12,12 @@ export interface TestCard {
   readonly captureDeclined?: true;
   /** The hold lasts seconds. Sandbox only. */
   readonly shortHold?: true;
+  /** A bank debit: `processing` until /_sandbox/payment_intents/:id/settle says how it ended. */
+  readonly isDelayed?: true;
+  /** Disputed as soon as it has paid. */
+  readonly isDisputed?: true;
+  /** Its refunds are `pending` and then succeed, or succeed and then fail. */
+  readonly refunds?: 'pending' | 'failing';
 }
 
 const declined = (code: string, declineCode: string | undefined, message: string): TestCard => ({
@@ -36,6 +42,10 @@ export const CARDS: Readonly<Record<string, TestCard>> = {
     'An error occurred while processing your card. Try again in a little bit.',
   ),
   pm_card_authenticationRequired: { needsAction: true },
+  pm_card_pendingRefund: { refunds: 'pending' },
+  pm_card_refundFail: { refunds: 'failing' },
+  pm_card_createDispute: { isDisputed: true },
+  pm_usBankAccount: { isDelayed: true },
   pm_card_captureDeclined: { captureDeclined: true },
   pm_card_shortHold: { shortHold: true },
 };

@@ -1,10 +1,13 @@
 /** `/_sandbox/*`: what a test or the demo may do that no merchant can. JSON in, JSON out, no authentication. */
 import type { SandboxParts } from './api';
 import { readBooks } from './books';
+import { authenticate, settleProcessing } from './confirmation';
+import { closeDispute, openDispute } from './disputes';
 import { NORMAL_MODE } from './events';
-import { authenticate, cancel, capture } from './payment-intents';
-import type { Scene } from './payment-intents';
-import { renderIntent } from './render';
+import { cancel, capture } from './payment-intents';
+import { refund, settleRefund } from './refunds';
+import { renderIntent, renderRefund } from './render';
+import type { Scene } from './scene';
 import { makeId } from './state';
 import type { Intent, JsonObject, SandboxConfig } from './types';
 
@@ -43,6 +46,11 @@ const ROUTES: readonly (readonly [method: string, path: RegExp, handler: Handler
   ['POST', /^\/_sandbox\/payment_intents\/(\w+)\/authenticate$/, act((scene, intent, input) => authenticate(scene, intent, input['succeed'] !== false))],
   ['POST', /^\/_sandbox\/payment_intents\/(\w+)\/cancel-by-dashboard$/, act(cancelByDashboard)],
   ['POST', /^\/_sandbox\/payment_intents\/(\w+)\/capture-by-dashboard$/, act(captureByDashboard)],
+  ['POST', /^\/_sandbox\/payment_intents\/(\w+)\/refund-by-dashboard$/, act(refundByDashboard)],
+  ['POST', /^\/_sandbox\/payment_intents\/(\w+)\/settle$/, act((scene, intent, input) => settleProcessing(scene, intent, input['succeed'] !== false))],
+  ['POST', /^\/_sandbox\/payment_intents\/(\w+)\/dispute$/, act((scene, intent, input) => openDispute(scene, intent, disputeOf(input)))],
+  ['POST', /^\/_sandbox\/payment_intents\/(\w+)\/close-dispute$/, act((scene, intent, input) => closeDispute(scene, intent, input['outcome'] === 'won' ? 'won' : 'lost'))],
+  ['POST', /^\/_sandbox\/refunds\/(\w+)\/settle$/, settleRefundByBank],
 ]; // prettier-ignore
 
 /** undefined: no such address. @throws StripeApiError when the state machine refuses a dashboard's action */
@@ -69,7 +77,7 @@ function reset({ parts, input }: ControlRequest): ControlAnswer {
   return ok({ status: 'ok' });
 }
 
-const NUMBERS = ['latencyMs', 'searchLagMs', 'shortHoldSeconds', 'expiryLagMs'] as const;
+const NUMBERS = ['latencyMs', 'searchLagMs', 'shortHoldSeconds', 'expiryLagMs', 'refundSettleMs'] as const;
 
 function configure({ parts, input }: ControlRequest): ControlAnswer {
   const change: { -readonly [K in keyof SandboxConfig]?: SandboxConfig[K] } = {};
@@ -148,4 +156,26 @@ function cancelByDashboard(scene: Scene, intent: Intent, input: JsonObject): voi
 function captureByDashboard(scene: Scene, intent: Intent, input: JsonObject): void {
   const amount = typeof input['amount'] === 'number' ? input['amount'] : undefined;
   capture(scene, intent, { amount, final: undefined, metadata: {} });
+}
+
+function refundByDashboard(scene: Scene, intent: Intent, input: JsonObject): void {
+  const amount = typeof input['amount'] === 'number' ? input['amount'] : undefined;
+  refund(scene, intent, { amount, reason: 'requested_by_customer', metadata: {} });
+}
+
+function disputeOf({ amount, reason }: JsonObject): { amount?: number; reason?: string } {
+  return {
+    ...(typeof amount === 'number' ? { amount } : {}),
+    ...(typeof reason === 'string' ? { reason } : {}),
+  };
+}
+
+/** `outcome`: succeeded (by default) or failed. */
+function settleRefundByBank({ parts, id, input }: ControlRequest): ControlAnswer {
+  const made = parts.state.refunds.get(id);
+  if (made === undefined) return { status: 404, body: { error: { message: `no such refund: ${id}` } } };
+  const source = { requestId: null, idempotencyKey: null };
+  const scene = { state: parts.state, events: parts.events, source };
+  settleRefund(scene, made, input['outcome'] === 'failed' ? 'failed' : 'succeeded');
+  return ok(renderRefund(made, ''));
 }

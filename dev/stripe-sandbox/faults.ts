@@ -27,6 +27,10 @@ export const FAULT_OPERATIONS = [
   'retrieve',
   'list',
   'search',
+  'refund',
+  'retrieve_refund',
+  'list_refunds',
+  'list_disputes',
 ] as const;
 
 export interface FaultRule {

@@ -7,7 +7,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 export interface JournalRecord {
-  readonly kind: 'intent' | 'answer' | 'event' | 'endpoint' | 'endpoint-gone' | 'call' | 'config';
+  readonly kind:
+    'intent' | 'refund' | 'dispute' | 'answer' | 'event' | 'endpoint' | 'endpoint-gone' | 'call' | 'config';
   readonly value: unknown;
 }
 

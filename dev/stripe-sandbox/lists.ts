@@ -17,7 +17,43 @@ function readLimit(params: Params): number {
   return limit;
 }
 
-/** Newest first, from the account's own objects. */
+interface Listed<T> {
+  /** As in Stripe's "No such ...". */
+  readonly kind: string;
+  readonly url: string;
+  /** Oldest first. */
+  readonly all: readonly T[];
+  readonly render: (item: T) => JsonObject;
+}
+
+/** One page of a list endpoint, newest first. */
+export function listPage<T extends { readonly id: string; readonly created: number }>(
+  params: Params,
+  raw: JsonObject,
+  { kind, url, all, render }: Listed<T>,
+): JsonObject {
+  const limit = readLimit(params);
+  const isWanted = createdFilter(raw['created']);
+  const after = params.text('starting_after');
+  const data: T[] = [];
+  let hasMore = false;
+  for (let index = startOf(kind, all, after); index >= 0 && !hasMore; index--) {
+    const item = all[index];
+    if (item === undefined || !isWanted(item.created)) continue;
+    if (data.length === limit) hasMore = true;
+    else data.push(item);
+  }
+  return { object: 'list', url, has_more: hasMore, data: data.map(render) };
+}
+
+function startOf(kind: string, all: readonly { readonly id: string }[], after: string | undefined): number {
+  if (after === undefined) return all.length - 1;
+  const index = all.findLastIndex((item) => item.id === after);
+  if (index < 0) throw missing(kind, after, 'starting_after');
+  return index - 1;
+}
+
+/** From the account's own objects. */
 export function listIntents({ scene, caller, raw }: ApiRequest): JsonObject {
   const params = checkParams(raw, {
     created: 'any',
@@ -28,31 +64,9 @@ export function listIntents({ scene, caller, raw }: ApiRequest): JsonObject {
     starting_after: 'string',
   });
   const isExpanded = checkExpand(params, EXPANDABLE).has('data.latest_charge');
-  const limit = readLimit(params);
   const all = scene.state.byAccount.get(caller.account) ?? [];
-  const isWanted = createdFilter(raw['created']);
-  const after = params.text('starting_after');
-  const data: Intent[] = [];
-  let hasMore = false;
-  for (let index = startOf(all, after); index >= 0 && !hasMore; index--) {
-    const intent = all[index];
-    if (intent === undefined || !isWanted(intent.created)) continue;
-    if (data.length === limit) hasMore = true;
-    else data.push(intent);
-  }
-  return {
-    object: 'list',
-    url: '/v1/payment_intents',
-    has_more: hasMore,
-    data: data.map((intent) => renderIntent(intent, isExpanded)),
-  };
-}
-
-function startOf(all: readonly Intent[], after: string | undefined): number {
-  if (after === undefined) return all.length - 1;
-  const index = all.findLastIndex((intent) => intent.id === after);
-  if (index < 0) throw missing('payment_intent', after, 'starting_after');
-  return index - 1;
+  const render = (intent: Intent) => renderIntent(intent, isExpanded);
+  return listPage(params, raw, { kind: 'payment_intent', url: '/v1/payment_intents', all, render });
 }
 
 function createdFilter(created: unknown): (unixSeconds: number) => boolean {

@@ -98,3 +98,12 @@ export function checkExpand(params: Params, allowed: readonly string[]): Readonl
   }
   return new Set(wanted);
 }
+
+/** A parameter that is one of a few words. @throws StripeApiError for any other */
+export function oneOf(params: Params, name: string, allowed: readonly string[]): string | undefined {
+  const value = params.text(name);
+  if (value !== undefined && !allowed.includes(value)) {
+    throw invalid(undefined, `Invalid ${name}: must be one of ${allowed.join(', ')}`, name);
+  }
+  return value;
+}

@@ -1,6 +1,6 @@
 /** Objects as Stripe's API shows them: every field present, null where there is nothing. */
 import { API_VERSION } from './version';
-import type { Charge, Intent, JsonObject } from './types';
+import type { Charge, Dispute, Intent, JsonObject, Refund } from './types';
 
 /** @param isExpanded `latest_charge` as an object instead of its id */
 export function renderIntent(intent: Intent, isExpanded: boolean): JsonObject {
@@ -55,19 +55,21 @@ export function renderIntent(intent: Intent, isExpanded: boolean): JsonObject {
 
 export function renderCharge(intent: Intent, charge: Charge): JsonObject {
   const { failure } = charge;
+  const status = failure !== null ? 'failed' : intent.status === 'processing' ? 'pending' : 'succeeded';
+  const amountRefunded = charge.amountReleased + charge.amountRefunded;
   return {
     id: charge.id,
     object: 'charge',
     amount: charge.amount,
     amount_captured: charge.amountCaptured,
-    amount_refunded: charge.amountReleased,
+    amount_refunded: amountRefunded,
     balance_transaction: null,
     captured: charge.amountCaptured > 0,
     created: charge.created,
     currency: intent.currency,
     customer: intent.customer,
     description: intent.description,
-    disputed: false,
+    disputed: charge.isDisputed,
     failure_code: failure?.code ?? null,
     failure_message: failure?.message ?? null,
     livemode: false,
@@ -77,7 +79,7 @@ export function renderCharge(intent: Intent, charge: Charge): JsonObject {
       reason: failure?.declineCode ?? failure?.code ?? null,
       type: failure === null ? 'authorized' : 'issuer_declined',
     },
-    paid: failure === null,
+    paid: status === 'succeeded',
     payment_intent: intent.id,
     payment_method: charge.card,
     payment_method_details: {
@@ -93,8 +95,62 @@ export function renderCharge(intent: Intent, charge: Charge): JsonObject {
       },
     },
     receipt_email: intent.receiptEmail,
-    refunded: failure === null && charge.amountReleased === charge.amount,
-    status: failure === null ? 'succeeded' : 'failed',
+    refunded: failure === null && amountRefunded === charge.amount,
+    status,
+  };
+}
+
+/** What never was in the merchant's balance (a release) or is not yet out of it has no balance transaction. */
+export function renderRefund(refund: Refund, card: string): JsonObject {
+  const hasMoved = !refund.isRelease && refund.status !== 'pending';
+  return {
+    id: refund.id,
+    object: 'refund',
+    amount: refund.amount,
+    balance_transaction: hasMoved ? refund.id.replace('re_', 'txn_') : null,
+    charge: refund.charge,
+    created: refund.created,
+    currency: refund.currency,
+    customer: null,
+    customer_account: null,
+    destination_details: { card: { type: refund.isRelease ? 'reversal' : 'refund' }, type: 'card' },
+    ...(refund.status === 'failed'
+      ? {
+          failure_balance_transaction: refund.id.replace('re_', 'txn_f'),
+          failure_reason: refund.failureReason,
+        }
+      : {}),
+    metadata: refund.metadata,
+    payment_intent: refund.intent,
+    payment_method: card,
+    ...(refund.status === 'pending' ? { pending_reason: 'processing' } : {}),
+    reason: refund.reason,
+    receipt_number: null,
+    source_transfer_reversal: null,
+    status: refund.status,
+    transfer_reversal: null,
+  };
+}
+
+export function renderDispute(dispute: Dispute): JsonObject {
+  return {
+    id: dispute.id,
+    object: 'dispute',
+    amount: dispute.amount,
+    balance_transactions: [],
+    charge: dispute.charge,
+    created: dispute.created,
+    currency: dispute.currency,
+    enhanced_eligibility_types: [],
+    evidence: {},
+    evidence_details: { due_by: dispute.created + 7 * 24 * 3600, has_evidence: false, past_due: false },
+    intended_submission_method: null,
+    is_charge_refundable: dispute.status === 'won',
+    livemode: false,
+    metadata: {},
+    payment_intent: dispute.intent,
+    reason: dispute.reason,
+    status: dispute.status,
   };
 }
 

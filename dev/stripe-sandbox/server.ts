@@ -8,6 +8,7 @@ import { StripeApiError } from './errors';
 import { EventSender } from './events';
 import { Faults } from './faults';
 import { armExpiry } from './payment-intents';
+import { armSettlement } from './refunds';
 import { createState } from './state';
 import { API_VERSION } from './version';
 import type { JsonObject } from './types';
@@ -43,10 +44,11 @@ export async function startStripeSandbox(options: StripeSandboxOptions = {}): Pr
   const state = createState(dataDir);
   const events = new EventSender(state);
   const parts: SandboxParts = { state, events, faults: new Faults(), secretKeys, keysInUse: new Set() };
+  const scene = { state, events, source: { requestId: null, idempotencyKey: null } };
   for (const intent of state.intents.values()) {
-    if (intent.status !== 'requires_capture') continue;
-    armExpiry({ state, events, source: { requestId: null, idempotencyKey: null } }, intent);
+    if (intent.status === 'requires_capture') armExpiry(scene, intent);
   }
+  for (const refund of state.refunds.values()) armSettlement(scene, refund);
   const server = http.createServer((request, response) => {
     handle(parts, webhookSecret, request, response).catch((error: unknown) => {
       // A caller that went away while it was still sending is its own business.
@@ -75,8 +77,9 @@ async function stop(parts: SandboxParts, server: http.Server): Promise<void> {
   server.closeAllConnections();
   await closed;
   parts.state.journal.close();
-  // Timers of holds that end later find nothing and do nothing.
+  // Timers of holds and refunds that end later find nothing and do nothing.
   parts.state.intents.clear();
+  parts.state.refunds.clear();
 }
 
 async function handle(

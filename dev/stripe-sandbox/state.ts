@@ -2,7 +2,17 @@
 import { randomBytes } from 'node:crypto';
 import { NO_JOURNAL, openJournal, readJournal } from './journal';
 import type { Journal, JournalRecord } from './journal';
-import type { CallRecord, Intent, SandboxConfig, StoredAnswer, StoredEvent, WebhookEndpoint } from './types';
+import type {
+  CallRecord,
+  Charge,
+  Dispute,
+  Intent,
+  Refund,
+  SandboxConfig,
+  StoredAnswer,
+  StoredEvent,
+  WebhookEndpoint,
+} from './types';
 
 /** Stripe may forget a key after a day; the sandbox does. */
 const KEY_LIFE_MS = 24 * 3_600_000;
@@ -13,6 +23,7 @@ const DEFAULT_CONFIG: SandboxConfig = {
   searchLagMs: 5_000,
   shortHoldSeconds: 5,
   expiryLagMs: 250,
+  refundSettleMs: 2_000,
 };
 
 export interface State {
@@ -22,12 +33,17 @@ export interface State {
   readonly byAccount: Map<string, Intent[]>;
   /** Charge id -> PaymentIntent id. */
   readonly charges: Map<string, string>;
+  /** In the order of creation. */
+  readonly refunds: Map<string, Refund>;
+  readonly disputes: Map<string, Dispute>;
   readonly answers: Map<string, StoredAnswer>;
   readonly events: Map<string, StoredEvent>;
   readonly endpoints: Map<string, WebhookEndpoint>;
   readonly calls: CallRecord[];
   readonly journal: Journal;
   saveIntent(intent: Intent): void;
+  saveRefund(refund: Refund): void;
+  saveDispute(dispute: Dispute): void;
   saveAnswer(answer: StoredAnswer): void;
   findAnswer(scope: string): StoredAnswer | undefined;
   saveEvent(event: StoredEvent): void;
@@ -43,10 +59,22 @@ export function createState(folder: string): State {
   const records = folder === '' ? [] : readJournal(folder);
   const journal = folder === '' ? NO_JOURNAL : openJournal(folder);
   const state = emptyState(journal);
-  for (const record of records) apply(state, record);
+  for (const record of records) apply(state, upgraded(record));
   // Starting is the moment to drop what was overwritten since.
   journal.rewrite(snapshot(state));
   return state;
+}
+
+/** What an older sandbox wrote knows nothing of refunds: there were none. */
+function upgraded(record: JournalRecord): JournalRecord {
+  if (record.kind === 'config') {
+    return { ...record, value: { ...DEFAULT_CONFIG, ...(record.value as SandboxConfig) } };
+  }
+  if (record.kind !== 'intent') return record;
+  const intent = record.value as Intent;
+  const none: Partial<Charge> = { amountRefunded: 0, isDisputed: false };
+  const charge = intent.charge && { ...none, ...intent.charge };
+  return { ...record, value: { ...intent, charge } };
 }
 
 function emptyState(journal: Journal): State {
@@ -55,12 +83,16 @@ function emptyState(journal: Journal): State {
     intents: new Map(),
     byAccount: new Map(),
     charges: new Map(),
+    refunds: new Map(),
+    disputes: new Map(),
     answers: new Map(),
     events: new Map(),
     endpoints: new Map(),
     calls: [],
     journal,
     saveIntent: (intent) => save('intent', intent),
+    saveRefund: (refund) => save('refund', refund),
+    saveDispute: (dispute) => save('dispute', dispute),
     saveAnswer: (answer) => save('answer', answer),
     findAnswer: (scope) => {
       const answer = state.answers.get(scope);
@@ -72,8 +104,8 @@ function emptyState(journal: Journal): State {
     saveCall: (call) => save('call', call),
     saveConfig: (change) => save('config', { ...state.config, ...change }),
     clear(isKeepingEndpoints) {
-      for (const map of [state.intents, state.byAccount, state.charges, state.answers, state.events])
-        map.clear();
+      const { intents, byAccount, charges, refunds, disputes, answers, events } = state;
+      for (const map of [intents, byAccount, charges, refunds, disputes, answers, events]) map.clear();
       if (!isKeepingEndpoints) state.endpoints.clear();
       state.calls.length = 0;
       state.config = { ...DEFAULT_CONFIG };
@@ -91,6 +123,12 @@ function apply(state: State, { kind, value }: JournalRecord): void {
   switch (kind) {
     case 'intent':
       return applyIntent(state, value as Intent);
+    case 'refund':
+      state.refunds.set((value as Refund).id, value as Refund);
+      return;
+    case 'dispute':
+      state.disputes.set((value as Dispute).id, value as Dispute);
+      return;
     case 'answer':
       state.answers.set((value as StoredAnswer).scope, value as StoredAnswer);
       return;
@@ -130,6 +168,8 @@ function* snapshot(state: State): Iterable<JournalRecord> {
   yield { kind: 'config', value: state.config };
   for (const value of state.endpoints.values()) yield { kind: 'endpoint', value };
   for (const value of state.intents.values()) yield { kind: 'intent', value };
+  for (const value of state.refunds.values()) yield { kind: 'refund', value };
+  for (const value of state.disputes.values()) yield { kind: 'dispute', value };
   for (const value of state.answers.values()) {
     if (Date.now() - value.atMs < KEY_LIFE_MS) yield { kind: 'answer', value };
   }

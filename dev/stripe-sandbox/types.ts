@@ -5,6 +5,7 @@ export type IntentStatus =
   | 'requires_payment_method'
   | 'requires_confirmation'
   | 'requires_action'
+  | 'processing'
   | 'requires_capture'
   | 'succeeded'
   | 'canceled';
@@ -16,6 +17,9 @@ export interface Charge {
   amountCaptured: number;
   /** Given back to the cardholder without having been captured. */
   amountReleased: number;
+  /** Given back after it was captured: refunds that did not fail. */
+  amountRefunded: number;
+  isDisputed: boolean;
   card: string;
   captureBefore: number | null;
   failure: { code: string; declineCode: string | undefined; message: string } | null;
@@ -51,6 +55,40 @@ export interface Intent {
   canceledAt: number | null;
   cancellationReason: string | null;
   charge: Charge | null;
+}
+
+export type RefundStatus = 'pending' | 'succeeded' | 'failed';
+
+export interface Refund {
+  id: string;
+  account: string;
+  intent: string;
+  charge: string;
+  created: number;
+  amount: number;
+  currency: string;
+  status: RefundStatus;
+  /** The rest of a hold that was never captured: listed by Stripe, but no money went back. */
+  isRelease: boolean;
+  reason: string | null;
+  failureReason: string | null;
+  metadata: Record<string, string>;
+  /** What becomes of it by itself; null: nothing any more. */
+  due: { atMs: number; outcome: 'succeeded' | 'failed' } | null;
+}
+
+export type DisputeStatus = 'needs_response' | 'won' | 'lost';
+
+export interface Dispute {
+  id: string;
+  account: string;
+  intent: string;
+  charge: string;
+  created: number;
+  amount: number;
+  currency: string;
+  status: DisputeStatus;
+  reason: string;
 }
 
 /** An answer kept under an idempotency key. */
@@ -109,4 +147,6 @@ export interface SandboxConfig {
   shortHoldSeconds: number;
   /** Between a hold's deadline and its cancellation: Stripe is not to the second either. */
   expiryLagMs: number;
+  /** Until the refund of a card with slow or failing refunds comes to its end. */
+  refundSettleMs: number;
 }

@@ -37,24 +37,13 @@ export function officialSdk({ apiBase, secretKey }: StripeTarget): Stripe {
   });
 }
 
-export function makeStripeHarness(target: StripeTarget): PreAuthHarness {
+type SignedHarness = Pick<PreAuthHarness, 'eventBody' | 'missingId' | 'signEvent' | 'timeoutMs'>;
+
+/** What holds and payments have in common: events, and what does not exist. */
+export function signedHarness(target: StripeTarget): SignedHarness {
   const sdk = officialSdk(target);
-  const opened: StripeAdapter[] = [];
-  const open = (account: ChannelAccount): ChannelAdapter => {
-    const adapter = createStripeAdapter(account, target.apiBase);
-    opened.push(adapter);
-    return adapter;
-  };
   return {
-    adapter: open(stripeAccount(target)),
-    withBadCredentials: open(stripeAccount({ ...target, secretKey: 'sk_test_wrong' })),
     timeoutMs: target.apiBase === '' ? 25_000 : 5_000,
-    confirm: async (id) => {
-      await sdk.paymentIntents.confirm(id, { payment_method: 'pm_card_visa' });
-    },
-    confirmWithDeclinedCard: async (id) => {
-      await sdk.paymentIntents.confirm(id, { payment_method: 'pm_card_chargeDeclined' });
-    },
     signEvent: (body, at, isForged) => ({
       'stripe-signature': sdk.webhooks.generateTestHeaderString({
         payload: body,
@@ -70,6 +59,27 @@ export function makeStripeHarness(target: StripeTarget): PreAuthHarness {
         data: { object: { id, object: 'payment_intent', metadata: { holdfast_id: holdfastId } } },
       }),
     missingId: 'pi_3NoSuchPaymentIntentAtAll',
+  };
+}
+
+export function makeStripeHarness(target: StripeTarget): PreAuthHarness {
+  const sdk = officialSdk(target);
+  const opened: StripeAdapter[] = [];
+  const open = (account: ChannelAccount): ChannelAdapter => {
+    const adapter = createStripeAdapter(account, target.apiBase);
+    opened.push(adapter);
+    return adapter;
+  };
+  return {
+    ...signedHarness(target),
+    adapter: open(stripeAccount(target)),
+    withBadCredentials: open(stripeAccount({ ...target, secretKey: 'sk_test_wrong' })),
+    confirm: async (id) => {
+      await sdk.paymentIntents.confirm(id, { payment_method: 'pm_card_visa' });
+    },
+    confirmWithDeclinedCard: async (id) => {
+      await sdk.paymentIntents.confirm(id, { payment_method: 'pm_card_chargeDeclined' });
+    },
     close: () => opened.forEach((adapter) => adapter.close()),
   };
 }

@@ -87,3 +87,23 @@ export function fromStripeAmount(amount: number, currency: string): number | und
   if (zeros < 0) return amount * 10 ** -zeros;
   return amount % 10 ** zeros === 0 ? amount / 10 ** zeros : undefined;
 }
+
+/** The smallest charges that Stripe documents, in its own unit. Other currencies are judged after conversion, there. */
+const MINIMUM: Readonly<Record<string, number>> = {
+  AED: 200, AUD: 50, BGN: 100, BRL: 50, CAD: 50, CHF: 50, CZK: 1_500, DKK: 250, EUR: 50, GBP: 30, HKD: 400, HUF: 17_500,
+  INR: 50, JPY: 50, MXN: 1_000, MYR: 200, NOK: 300, NZD: 50, PLN: 200, RON: 200, SEK: 300, SGD: 50, THB: 1_000, USD: 50,
+}; // prettier-ignore
+
+/** Bounds of one payment by currency, in ISO minor units. */
+export const STRIPE_AMOUNT_BOUNDS: Readonly<
+  Record<string, { readonly min?: number; readonly max?: number }>
+> = Object.fromEntries([...STRIPE_CURRENCIES].map((currency) => [currency, boundsOf(currency)]));
+
+function boundsOf(currency: string): { readonly min?: number; readonly max?: number } {
+  const zeros = shift(currency) ?? 0;
+  const step = TEN_STEP.has(currency) ? 10 : 1;
+  const max =
+    Math.floor(MAX_STRIPE_AMOUNT / 10 ** Math.max(zeros, 0) / step) * step * 10 ** Math.max(-zeros, 0);
+  const min = fromStripeAmount(MINIMUM[currency] ?? 0, currency);
+  return min === undefined || min === 0 ? { max } : { min, max };
+}

@@ -1,6 +1,10 @@
-/** What Stripe can do with holds, before an account's contract adds to it. */
+/** What Stripe can do, before an account's contract adds to it. */
 import type { ChannelCapabilities } from '../../domain/channel';
-import { STRIPE_CURRENCIES } from './amounts';
+import type { PaymentCapabilities } from '../../domain/channel-payment';
+import { STRIPE_AMOUNT_BOUNDS, STRIPE_CURRENCIES } from './amounts';
+
+/** Keys may be pruned after 24 h, and then the same key executes again: an hour of margin. */
+const KEY_HORIZON_SECONDS = 23 * 3600;
 
 export const STRIPE_CAPABILITIES: ChannelCapabilities = {
   preAuth: true,
@@ -10,6 +14,16 @@ export const STRIPE_CAPABILITIES: ChannelCapabilities = {
   currencies: STRIPE_CURRENCIES,
   // Customer-initiated online payments with the common networks; what a charge says in capture_before is what counts.
   holdValiditySeconds: 7 * 24 * 3600,
-  // Keys may be pruned after 24 h, and then the same key executes again: an hour of margin.
-  idempotencyHorizonSeconds: 23 * 3600,
+  idempotencyHorizonSeconds: KEY_HORIZON_SECONDS,
+};
+
+export const STRIPE_PAYMENT_CAPABILITIES: PaymentCapabilities = {
+  currencies: STRIPE_CURRENCIES,
+  amounts: STRIPE_AMOUNT_BOUNDS,
+  refunds: true,
+  partialRefunds: true,
+  createHorizonSeconds: KEY_HORIZON_SECONDS,
+  horizonSeconds: KEY_HORIZON_SECONDS,
+  findable: true,
+  payerDecidesAmount: false,
 };

@@ -65,6 +65,11 @@ export const ERROR_TABLE: readonly ErrorRow[] = [
   { code: 'charge_already_captured', means: declined('invalid_state') },
   { code: 'charge_already_refunded', means: declined('invalid_state') },
   { code: 'capture_unauthorized_payment', means: declined('invalid_state') },
+  { code: 'charge_disputed', means: declined('invalid_state') },
+  { code: 'refund_disputed_payment', means: declined('invalid_state') },
+  { code: 'charge_not_refundable', means: declined('invalid_state') },
+  // Our balance at Stripe is too small for a refund: nothing was given back, and it may work later.
+  { code: 'balance_insufficient', means: declined('processing_error') },
   { code: 'amount_too_large', means: declined('invalid_amount') },
   { code: 'amount_too_small', means: declined('invalid_amount') },
   { code: 'invalid_charge_amount', means: declined('invalid_amount') },
@@ -72,6 +77,8 @@ export const ERROR_TABLE: readonly ErrorRow[] = [
   { code: 'resource_missing', means: declined('object_not_found') },
   { status: 402, type: 'card_error', means: { declined: 'by_card_table' } },
   { status: 400, type: 'invalid_request_error', param: 'currency', means: declined('invalid_currency') },
+  // A refund of more than is left has no code of its own, only the parameter that is wrong.
+  { status: 400, type: 'invalid_request_error', param: 'amount', means: declined('invalid_amount') },
   { status: 400, type: 'invalid_request_error', means: declined('invalid_request') },
   { status: 404, type: 'invalid_request_error', means: declined('invalid_request') },
 ];
@@ -113,6 +120,23 @@ export function meaningOf(failure: StripeFailure): Decline | ChannelFault {
     code: means.declined === 'by_card_table' ? cardDecline(failure) : means.declined,
     providerCode: reason,
   };
+}
+
+/** The last decline of a customer's means, as a PaymentIntent remembers it. Pure. */
+export function declineOfMeans(error: {
+  readonly code?: string | undefined;
+  readonly decline_code?: string | null | undefined;
+  readonly type: string;
+}): Omit<Decline, 'kind'> {
+  const failure: StripeFailure = {
+    status: 402,
+    type: error.type,
+    ...text('code', error.code),
+    ...text('declineCode', error.decline_code),
+    replayed: false,
+    sent: true,
+  };
+  return { code: cardDecline(failure), providerCode: reasonOf(failure) };
 }
 
 function cardDecline(failure: StripeFailure): DeclineCode {

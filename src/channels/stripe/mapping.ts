@@ -1,4 +1,4 @@
-/** What Stripe says, in our terms: pure tables. */
+/** What Stripe says of holds, in our terms: pure tables. Payments and refunds: payment-mapping.ts. */
 import type Stripe from 'stripe';
 import { ChannelFault } from '../../domain/channel';
 import type {
@@ -79,7 +79,8 @@ export function toSnapshot(intent: Stripe.PaymentIntent): HoldSnapshot {
   };
 }
 
-function iso(amount: number, currency: string): number {
+/** @throws ChannelFault maybe_executed when the amount is not a whole number of the currency's ISO minor units */
+export function iso(amount: number, currency: string): number {
   const converted = fromStripeAmount(amount, currency);
   if (converted === undefined) throw new ChannelFault('maybe_executed', 'amount_not_representable');
   return converted;

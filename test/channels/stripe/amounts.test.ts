@@ -3,6 +3,7 @@ import {
   checkAmount,
   fromStripeAmount,
   MAX_STRIPE_AMOUNT,
+  STRIPE_AMOUNT_BOUNDS,
   STRIPE_CURRENCIES,
   toStripeAmount,
 } from '../../../src/channels/stripe/amounts';
@@ -86,5 +87,29 @@ describe('ISO minor units to the amounts of Stripe', () => {
       }),
       { numRuns: 5_000 },
     );
+  });
+});
+
+describe('the bounds of a payment, in ISO minor units', () => {
+  test.each([
+    ['USD', 50, 99_999_999],
+    ['HUF', 17_500, 99_999_999],
+    ['JPY', 50, 99_999_999],
+    ['ISK', undefined, 999_999],
+    ['MGA', undefined, 9_999_999_900],
+    ['KWD', undefined, 99_999_990],
+  ])('%s: %s to %i', (currency, min, max) => {
+    expect(STRIPE_AMOUNT_BOUNDS[currency]).toEqual(min === undefined ? { max } : { min, max });
+  });
+
+  test('every currency has a largest amount, which is taken, and the next one is not', () => {
+    expect(Object.keys(STRIPE_AMOUNT_BOUNDS).sort()).toEqual([...STRIPE_CURRENCIES].sort());
+    for (const [currency, { max = 0 }] of Object.entries(STRIPE_AMOUNT_BOUNDS)) {
+      expect({ currency, refusal: checkAmount({ amount: max, currency }) }).toEqual({ currency });
+      expect({ currency, next: checkAmount({ amount: max + 1, currency })?.code }).toEqual({
+        currency,
+        next: 'AMOUNT_NOT_SUPPORTED',
+      });
+    }
   });
 });

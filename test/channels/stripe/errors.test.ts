@@ -1,4 +1,10 @@
-import { CARD_DECLINES, ERROR_TABLE, meaningOf, readFailure } from '../../../src/channels/stripe/errors';
+import {
+  CARD_DECLINES,
+  declineOfMeans,
+  ERROR_TABLE,
+  meaningOf,
+  readFailure,
+} from '../../../src/channels/stripe/errors';
 import type { StripeFailure } from '../../../src/channels/stripe/errors';
 import { ChannelFault } from '../../../src/domain/channel';
 
@@ -44,6 +50,12 @@ describe('which error means what', () => {
     [{ status: 400, ...request, code: 'charge_already_captured' }, 'invalid_state'],
     [{ status: 400, ...request, code: 'charge_already_refunded' }, 'invalid_state'],
     [{ status: 400, ...request, code: 'capture_unauthorized_payment' }, 'invalid_state'],
+    [{ status: 400, ...request, code: 'charge_disputed' }, 'invalid_state'],
+    [{ status: 400, ...request, code: 'refund_disputed_payment' }, 'invalid_state'],
+    [{ status: 400, ...request, code: 'charge_not_refundable' }, 'invalid_state'],
+    [{ status: 400, ...request, code: 'balance_insufficient' }, 'processing_error'],
+    // A refund of more than is left: no code, only the parameter.
+    [{ status: 400, ...request, param: 'amount' }, 'invalid_amount'],
     [{ status: 400, ...request, code: 'amount_too_large' }, 'invalid_amount'],
     [{ status: 400, ...request, code: 'amount_too_small' }, 'invalid_amount'],
     [{ status: 400, ...request, code: 'invalid_charge_amount' }, 'invalid_amount'],
@@ -98,6 +110,32 @@ describe('which error means what', () => {
     });
     const odd = { status: 500, code: 'Mr. Smith <smith@example.com> has no money' };
     expect(meaningOf({ replayed: false, sent: true, ...odd })).toMatchObject({ reason: 'http_500' });
+  });
+});
+
+describe('the last decline that a PaymentIntent remembers', () => {
+  test.each([
+    [{ code: 'card_declined', decline_code: 'insufficient_funds' }, 'insufficient_funds'],
+    [{ code: 'card_declined', decline_code: 'generic_decline' }, 'card_declined'],
+    [{ code: 'expired_card', decline_code: null }, 'expired_card'],
+    [{ code: 'payment_intent_authentication_failure' }, 'authentication_required'],
+    [{ code: 'something_new' }, 'card_declined'],
+    [{}, 'card_declined'],
+  ])('%j is %s', (error, code) => {
+    expect(declineOfMeans({ type: 'card_error', ...error }).code).toBe(code);
+  });
+
+  test('names codes and no text', () => {
+    const error = {
+      type: 'card_error',
+      code: 'card_declined',
+      decline_code: 'lost_card',
+      message: 'Mr. Smith',
+    };
+    expect(declineOfMeans(error)).toEqual({
+      code: 'fraud_suspected',
+      providerCode: 'card_declined:lost_card',
+    });
   });
 });
 

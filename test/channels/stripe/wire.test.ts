@@ -61,6 +61,45 @@ test.each<[string, (response: http.ServerResponse) => void]>([
   expect(requests).toBe(1);
 });
 
+const target = { kind: 'payment', channelNo: 'pi_1', currency: 'USD', amount: 500 } as const;
+const call = { idempotencyKey: 'k', holdfastId: 'h', holdfastCall: 'refund/1' };
+
+test.each<[string, string, () => Promise<unknown>]>([
+  [
+    'a refund',
+    '{}',
+    () =>
+      adapter.createRefund({ refundNo: 'RF1', amount: 1, currency: 'USD', target }, call, {
+        timeoutMs: 1_000,
+      }),
+  ],
+  ['a list of refunds', '{}', () => adapter.listRefunds(target, { timeoutMs: 1_000 })],
+  [
+    'a list of refunds with something else in it',
+    '{"object":"list","has_more":false,"data":[{}]}',
+    () => adapter.listRefunds(target, { timeoutMs: 1_000 }),
+  ],
+  ['a list of disputes', '{"error":null}', () => adapter.listDisputes(target, { timeoutMs: 1_000 })],
+  ['a payment', '{}', () => adapter.queryPayment('pi_1', { timeoutMs: 1_000 })],
+])('%s that is none is unknown, and never taken for an empty one', async (_what, body, ask) => {
+  answer = (response) => response.writeHead(200).end(body);
+  const error: unknown = await ask().catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(ChannelFault);
+  expect(error).toMatchObject({ execution: 'maybe_executed' });
+});
+
+test('a list whose pages never end is a fault, not a shorter list', async () => {
+  answer = (response) => {
+    const refund = { id: `re_${requests}`, currency: 'usd', amount: 1, status: 'succeeded', metadata: {} };
+    const data = Array.from({ length: 100 }, () => ({ ...refund, balance_transaction: 'txn_1' }));
+    response.writeHead(200).end(JSON.stringify({ object: 'list', url: '/v1/refunds', has_more: true, data }));
+  };
+  await expect(adapter.listRefunds(target, { timeoutMs: 20_000 })).rejects.toMatchObject({
+    reason: 'list_too_long',
+  });
+  expect(requests).toBe(101);
+});
+
 test('a body that stops half-way is unknown, and is asked for once more at most', async () => {
   answer = (response) => {
     response.writeHead(200, { 'content-length': '100' });
