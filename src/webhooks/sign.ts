@@ -2,19 +2,13 @@
  * The headers of a delivery, with both families of signatures: the one of the original description over the body,
  * and Standard Webhooks (standardwebhooks.com), which also covers id and time, so that a replay can be refused.
  */
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { DeliveryJob } from '../domain/webhook/delivery-policy';
 
 /** The version is package.json's; a test compares them. */
 export const USER_AGENT = 'holdfast/0.1.0';
 
 const SECRET_PREFIX = 'whsec_';
-const SECRET_BYTES = 32;
-
-/** A secret as the merchant is shown it, once: `whsec_` and base64 of 32 random bytes. */
-export function newWebhookSecret(): string {
-  return SECRET_PREFIX + randomBytes(SECRET_BYTES).toString('base64');
-}
 
 /**
  * `X-Webhook-Signature`: hex HMAC-SHA256 of the body. The key is the secret's whole text exactly as the merchant was

@@ -3,7 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Webhook, WebhookVerificationError } from 'standardwebhooks';
-import { deliveryHeaders, newWebhookSecret, signStandard, USER_AGENT } from '../../src/webhooks/sign';
+import { newWebhookSecret } from '../../src/stores/webhook-endpoints';
+import { deliveryHeaders, signStandard, USER_AGENT } from '../../src/webhooks/sign';
 
 const body = '{"event":"payment.success","order_no":"Bestellung-ä-订单","amount":50000}';
 const nowSeconds = () => Math.floor(Date.now() / 1_000);

@@ -147,7 +147,11 @@ export const attemptView = z.object({
 });
 
 export const notificationDetailView = notificationView.extend({
-  payload: z.record(z.string(), z.unknown()).describe('The body as it is sent'),
+  payload: z
+    .record(z.string(), z.unknown())
+    .describe(
+      'The body, parsed; verify signatures against the bytes you received, whose order of fields may differ',
+    ),
   response: z.string().nullable(),
   attempt_log: z.array(attemptView).describe('The newest 50 attempts, oldest first'),
 });
