@@ -50,7 +50,7 @@ export interface NewHold {
 }
 
 interface Call {
-  readonly method?: 'GET' | 'POST';
+  readonly method?: 'GET' | 'POST' | 'DELETE';
   readonly body?: unknown;
   readonly idempotencyKey?: string;
 }
@@ -76,7 +76,8 @@ export async function callApi<T>(
   return { ...envelope, status: response.status };
 }
 
-async function expectOk<T>(what: string, answering: Promise<Answer<T>>): Promise<T> {
+/** The data of an answer that is a success. @throws UnexpectedAnswer for any other */
+export async function expectOk<T>(what: string, answering: Promise<Answer<T>>): Promise<T> {
   const answer = await answering;
   if (answer.status >= 200 && answer.status < 300) return answer.data;
   throw new UnexpectedAnswer(answer.status, answer.code, what, answer.message);

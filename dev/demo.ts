@@ -1,9 +1,13 @@
-/** `npm run demo`: five stories of holds, told while they happen and checked against the sandbox's own books. */
+/**
+ * `npm run demo`: five stories of holds and two of webhooks, told while they happen and checked against the sandbox's own
+ * books and against what the merchant's server got.
+ */
 import { openStage } from './demo/stage';
 import type { Stage } from './demo/stage';
-import { STORIES } from './demo/stories';
-import type { Telling } from './demo/stories';
+import type { Telling } from './demo/steps';
+import { HOLD_STORIES } from './demo/stories';
 import { Story } from './demo/story';
+import { WEBHOOK_STORIES } from './demo/webhook-stories';
 import { StackError } from './stack/errors';
 import { bold, done, failed, took } from './terminal';
 
@@ -11,11 +15,11 @@ let stage: Stage | undefined;
 let closing: Promise<void> | undefined;
 
 async function main(): Promise<void> {
-  console.log(`\n${bold('Five stories of money on hold')}\n`);
+  console.log(`\n${bold('Five stories of money on hold, and two of the news about it')}\n`);
   stage = await openStage();
   const startedAt = Date.now();
   const checks: boolean[] = [];
-  for (const telling of STORIES) {
+  for (const telling of [...HOLD_STORIES, ...WEBHOOK_STORIES]) {
     if (closing === undefined) checks.push(...(await tell(stage, telling)));
   }
   if (closing !== undefined) return;

@@ -19,14 +19,21 @@ export interface SeedOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
+const fileIn = (dataDir: string) => join(dataDir, 'demo.json');
+
+/** What an earlier start wrote down; undefined before the first one. */
+export function rememberedSeed(dataDir: string): Seed | undefined {
+  const file = fileIn(dataDir);
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Seed) : undefined;
+}
+
 export async function seedDemo(options: SeedOptions): Promise<Seed> {
-  const file = join(options.dataDir, 'demo.json');
-  const remembered = await stillValid(file, options.apiUrl);
+  const remembered = await stillValid(options);
   const merchant =
     remembered ?? (await createDemoMerchant(options.apiUrl, options.adminKey, 'Grand Hotel Demo'));
   const stripeAccountId = (await createAccount(options)) ?? remembered?.stripeAccountId;
   const seed: Seed = { ...merchant, ...(stripeAccountId !== undefined && { stripeAccountId }) };
-  writeFileSync(file, JSON.stringify(seed, undefined, 2), { mode: 0o600 });
+  writeFileSync(fileIn(options.dataDir), JSON.stringify(seed, undefined, 2), { mode: 0o600 });
   if (options.sandboxUrl !== undefined && stripeAccountId !== undefined) {
     await registerSandboxEvents(options.sandboxUrl, options.apiUrl, stripeAccountId);
   }
@@ -34,9 +41,9 @@ export async function seedDemo(options: SeedOptions): Promise<Seed> {
 }
 
 /** What was remembered, if its key still opens the API: the database may have been emptied since. */
-async function stillValid(file: string, apiUrl: string): Promise<Seed | undefined> {
-  if (!existsSync(file)) return undefined;
-  const seed = JSON.parse(readFileSync(file, 'utf8')) as Seed;
+async function stillValid({ apiUrl, dataDir }: SeedOptions): Promise<Seed | undefined> {
+  const seed = rememberedSeed(dataDir);
+  if (seed === undefined) return undefined;
   const answer = await callApi(apiUrl, seed.apiKey, '/api/v1/channel/pre-auth?limit=1');
   return answer.status === 200 ? seed : undefined;
 }

@@ -2,12 +2,12 @@
  * Where the demo plays: on the stack that runs (its ports answer, the key in its data folder opens the API), else on
  * one that is started here, on the same ports and data as `npm start`, and stopped at the end.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client as TemporalClient, Connection } from '@temporalio/client';
 import { Client as DatabaseClient } from 'pg';
 import { callApi } from '../demo-client';
-import { seedDemo } from '../seed';
+import { rememberedSeed, seedDemo } from '../seed';
 import type { Seed } from '../seed';
 import { workflowBundle } from '../stack/bundle';
 import { StackError } from '../stack/errors';
@@ -38,6 +38,8 @@ export interface Stage {
   victims(): Promise<Victims>;
   /** Types of the events of a hold, in the order in which they were written. */
   eventsOf(preAuthNo: string): Promise<string[]>;
+  /** What a story has yet to undo; `close` does it for one that is broken off. */
+  readonly undo: Set<() => Promise<unknown>>;
   close(): Promise<void>;
 }
 
@@ -57,9 +59,8 @@ export async function openStage(): Promise<Stage> {
 }
 
 async function attach(dataDir: string): Promise<Stage | undefined> {
-  const file = join(dataDir, 'demo.json');
-  if (!existsSync(file) || !existsSync(join(dataDir, 'secrets.json'))) return undefined;
-  const seed = JSON.parse(readFileSync(file, 'utf8')) as Seed;
+  const seed = rememberedSeed(dataDir);
+  if (seed === undefined || !existsSync(join(dataDir, 'secrets.json'))) return undefined;
   const ports = await choosePorts('default', process.env);
   const given = whatIsGiven(process.env);
   const ground = {
@@ -71,14 +72,17 @@ async function attach(dataDir: string): Promise<Stage | undefined> {
     opens(`http://127.0.0.1:${ports.api}`, seed.apiKey),
     answersOk(`http://127.0.0.1:${ports.sandbox}/_sandbox/health`),
     answersOk(`http://127.0.0.1:${ports.workerHealth}/readyz`),
+    answersOk(`http://127.0.0.1:${ports.webhooksHealth}/readyz`),
   ]);
   if (!answers.every(Boolean)) return undefined;
   note(`on the Holdfast that is running, ${dataDir}`);
   const own: Server[] = [];
+  const parts = common(ground, seed);
   return {
-    ...common(ground, seed),
+    ...parts,
     victims: () => startVictims(ground, own),
     close: async () => {
+      await undoAll(parts.undo);
       try {
         if (own.length > 0) await forgetPickup(ground);
       } finally {
@@ -110,10 +114,14 @@ async function start(dataDir: string): Promise<Stage> {
     const [worker] = stack.workers;
     if (worker === undefined) throw new Error('the stack has no worker');
     note(`started (${took(startedAt)})`);
+    const parts = common(ground, seed);
     return {
-      ...common(ground, seed),
+      ...parts,
       victims: () => Promise.resolve({ apiUrl, worker }),
-      close: () => stack.stop(),
+      close: async () => {
+        await undoAll(parts.undo);
+        await stack.stop();
+      },
     };
   } catch (error) {
     await stack.stop();
@@ -131,7 +139,13 @@ function common({ ports, environment }: Ground, seed: Seed) {
     workflowAddress: (id: string) =>
       whatIsGiven(process.env).temporal ? `${id} at ${address}` : `${web}/${encodeURIComponent(id)}`,
     eventsOf: (preAuthNo: string) => readEvents(environment, seed.merchantId, preAuthNo),
+    undo: new Set<() => Promise<unknown>>(),
   };
+}
+
+/** What cannot be undone is left: the demo ends all the same. */
+async function undoAll(undo: ReadonlySet<() => Promise<unknown>>): Promise<void> {
+  await Promise.allSettled([...undo].map((work) => work()));
 }
 
 /**

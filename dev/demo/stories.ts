@@ -1,31 +1,13 @@
-/** The five stories. Amounts in cents. */
-import { randomUUID } from 'node:crypto';
+/** The five stories of holds. Amounts in cents. */
 import { preAuthWorkflowId } from '../../src/domain/ids';
-import {
-  callApi,
-  cancelHold,
-  confirmHold,
-  createHold,
-  getHold,
-  UnexpectedAnswer,
-  waitForHold,
-} from '../demo-client';
+import { cancelHold, getHold, waitForHold } from '../demo-client';
 import type { Answer, Hold } from '../demo-client';
-import { money } from '../terminal';
 import { checkEnding, readBooks } from './books';
 import type { Ending } from './books';
 import type { Stage } from './stage';
-import { CURRENCY } from './story';
+import { ask, capture, confirm, WAIT_MS } from './steps';
+import type { Telling } from './steps';
 import type { Story } from './story';
-
-const WAIT_MS = 20_000;
-
-export interface Telling {
-  readonly title: string;
-  readonly about: string;
-  /** @returns the id of the workflow it was about */
-  readonly tell: (stage: Stage, story: Story) => Promise<string>;
-}
 
 const ROOM: Telling = {
   title: '1  A hotel deposit',
@@ -142,55 +124,10 @@ const SILENT: Telling = {
   },
 };
 
-export const STORIES: readonly Telling[] = [ROOM, CANCELLED, FORGOTTEN, CRASHED, SILENT];
+export const HOLD_STORIES: readonly Telling[] = [ROOM, CANCELLED, FORGOTTEN, CRASHED, SILENT];
 
 const CAPTURED = { status: 'succeeded', stripeStatus: 'succeeded' } as const;
 const RELEASED = { stripeStatus: 'canceled', captured: 0 } as const;
-
-function ask(
-  stage: Stage,
-  story: Story,
-  amount: number,
-  extra: Readonly<Record<string, unknown>> = {},
-  apiUrl = stage.apiUrl,
-): Promise<Hold> {
-  const order_no = `DEMO-${randomUUID().slice(0, 8)}`;
-  const body = { order_no, amount, currency: CURRENCY, channel: 'stripe', ...extra };
-  return story.step(
-    amount,
-    (hold) => `asked for: ${hold.pre_auth_no}, ${hold.status}`,
-    () => createHold(apiUrl, stage.seed.apiKey, body),
-  );
-}
-
-async function confirm(stage: Stage, story: Story, hold: Hold): Promise<void> {
-  await story.step(
-    hold.amount,
-    ({ status }) => `held: the guest has confirmed, ${status}`,
-    async () => {
-      await confirmHold(stage.stripeUrl, hold);
-      return waitForHold(stage.apiUrl, stage.seed.apiKey, hold.pre_auth_no, ['requires_capture'], WAIT_MS);
-    },
-  );
-}
-
-/** Answers 200 when it is captured, 202 when that takes longer than a request should wait. */
-async function capture(apiUrl: string, stage: Stage, hold: Hold, amount: number): Promise<Answer<Hold>> {
-  const path = `/api/v1/pre-auth/${hold.pre_auth_no}/capture`;
-  const answer = await callApi<Hold>(apiUrl, stage.seed.apiKey, path, {
-    body: { amount },
-    idempotencyKey: randomUUID(),
-  });
-  if (answer.status >= 300) {
-    throw new UnexpectedAnswer(
-      answer.status,
-      answer.code,
-      `capture of ${money(amount, CURRENCY)}`,
-      answer.message,
-    );
-  }
-  return answer;
-}
 
 async function silenceCapture(stage: Stage, hold: Hold): Promise<void> {
   const response = await fetch(`${stage.stripeUrl}/_sandbox/faults`, {

@@ -1,4 +1,4 @@
-/** How a story is told: a heading, one line per step with its amount and time, checks with both sides' figures, a link. */
+/** How a story is told: a heading, one line per step with its amount and time, a table where time matters, checks with both sides' figures, a link. */
 import { bold, dim, done, failed, money, took } from '../terminal';
 
 export const CURRENCY = 'USD';
@@ -29,6 +29,17 @@ export class Story {
     const result = await work();
     this.line(minor, typeof sentence === 'string' ? sentence : sentence(result), startedAt);
     return result;
+  }
+
+  /** @param rows the first is the heading; the others have as many columns */
+  table(rows: readonly (readonly string[])[]): void {
+    const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => (row[i] ?? '').length)));
+    console.log();
+    for (const [n, row] of rows.entries()) {
+      const line = row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('   ');
+      const text = `${' '.repeat(AMOUNT_WIDTH)}   ${line}`.trimEnd();
+      console.log(n === 0 ? dim(text) : text);
+    }
   }
 
   check(isTrue: boolean, who: string, figures: string): void {
