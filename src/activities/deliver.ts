@@ -5,7 +5,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context, heartbeat } from '@temporalio/activity';
 import type { AttemptResult } from '../domain/webhook/delivery-policy';
-import type { DeliveryLease, RetryLease } from '../stores/webhook-lanes';
+import type { RetryLease } from '../stores/webhook-lanes';
+import type { DeliveryLease } from '../stores/webhook-leases';
 import { giveUpNotification, releaseLease } from '../stores/webhook-upkeep';
 import type { RecordedOutcome, WebhookActivityDeps } from './webhook-deps';
 

@@ -2,7 +2,8 @@
 import type { AttemptResult, DeliveryJob } from '../domain/webhook/delivery-policy';
 import type { Logger } from '../observability/logger';
 import type { Database } from '../stores/postgres';
-import type { DeliveryLease, RetryLease } from '../stores/webhook-lanes';
+import type { RetryLease } from '../stores/webhook-lanes';
+import type { DeliveryLease } from '../stores/webhook-leases';
 import type { GivenUp, OverdueRetry } from '../stores/webhook-upkeep';
 
 /** What a row says after an outcome was recorded. */

@@ -38,14 +38,29 @@ export async function noteFailures(
   return rows[0]?.disabled_at ?? null;
 }
 
-const SUCCEEDED = `
-UPDATE webhook_endpoints SET failures_in_row = 0, failing_since = NULL, last_success_at = now(), gated_at = NULL,
-  next_probe_at = NULL, probes = 0, ramp = $2
-WHERE id = $1`;
+// Locked in order, so that two relays never wait for each other.
+const HEALED = `
+UPDATE webhook_endpoints SET failures_in_row = 0, failing_since = NULL, last_success_at = now(),
+  ramp = CASE WHEN ramp * 2 < $2 THEN ramp * 2 END
+WHERE id IN (SELECT id FROM webhook_endpoints WHERE id = ANY ($1::uuid[]) AND gated_at IS NULL ORDER BY id FOR NO KEY UPDATE)`;
 
-/** Notes a 2xx: the gate is open. @param ramp how many at once from now on; null for the full limit */
-export async function noteSuccess(tx: Queryable, endpointId: string, ramp: number | null): Promise<void> {
-  await tx.query(SUCCEEDED, [endpointId, ramp]);
+/** Notes a 2xx of each of these endpoints, which are not gated; while a ramp lasts, this doubles it up to the limit. */
+export async function noteSuccesses(
+  q: Queryable,
+  endpointIds: readonly string[],
+  limit: number,
+): Promise<void> {
+  await q.query(HEALED, [endpointIds, limit]);
+}
+
+const OPENED = `
+UPDATE webhook_endpoints SET failures_in_row = 0, failing_since = NULL, last_success_at = now(), gated_at = NULL,
+  next_probe_at = NULL, probes = 0, ramp = 1
+WHERE id = $1 AND gated_at IS NOT NULL`;
+
+/** Opens the gate; the ramp begins. @returns false when it was open already */
+export async function openGate(tx: Queryable, endpointId: string): Promise<boolean> {
+  return (await tx.query(OPENED, [endpointId])).rowCount === 1;
 }
 
 /** Retries that wait for an endpoint which answers again; beyond this many the rest keep their own time. */

@@ -2,24 +2,12 @@
  * Who sends what next. A lane is one endpoint; a claim is a lease per notification. Every claim and every change of an
  * endpoint's state is made under the lock of its row, so that its limit holds over all processes.
  */
-import type { DeliveryJob, EndpointKind } from '../domain/webhook/delivery-policy';
 import { sharesOf } from '../domain/webhook/gate';
-import { withTransaction } from './postgres';
+import { withForgettableTransaction, withTransaction } from './postgres';
 import type { Database, Queryable } from './postgres';
 import type { SecretBox } from './secret-box';
-import { WEBHOOK_SECRET_PURPOSE } from './merchants';
-import { ENDPOINT_SECRET_PURPOSE } from './webhook-endpoints';
-
-export type DeliveryKind = 'first' | 'retry' | 'probe';
-
-/** The right to make one attempt, until it runs out. */
-export interface DeliveryLease {
-  readonly job: DeliveryJob;
-  /** An outcome counts only with it, except that a success always counts. */
-  readonly token: string;
-  readonly endpointId: string;
-  readonly kind: DeliveryKind;
-}
+import { LEASED_COLUMNS, LEASED_JOIN, leaseOf } from './webhook-leases';
+import type { DeliveryLease, LeasedRow } from './webhook-leases';
 
 export interface LaneSettings {
   /** Deliveries to one endpoint at once, over all processes. */
@@ -27,22 +15,6 @@ export interface LaneSettings {
   /** Longer than any attempt lasts. */
   readonly leaseSeconds: number;
   readonly probeIntervalSeconds: number;
-}
-
-/** What a claim returns of each notification and its endpoint. */
-export interface LeasedRow {
-  id: string;
-  event_id: string;
-  event: string;
-  body: string;
-  url: string;
-  attempts: number;
-  token: string;
-  endpoint_id: string;
-  kind: EndpointKind;
-  secret_sealed: string | null;
-  previous_secret_sealed: string | null;
-  merchant_secret_sealed: string;
 }
 
 /** How many lanes one claim visits; the cursor goes on from the last one. */
@@ -114,13 +86,6 @@ WITH lane AS (
 )
 `;
 
-export const LEASED_COLUMNS = `n.id, n.event_id, n.event, n.body, n.attempts, n.endpoint_id, e.kind, leased.token,
-  CASE e.kind WHEN 'explicit' THEN e.url ELSE n.url END AS url, e.secret_sealed,
-  CASE WHEN e.previous_secret_until > now() THEN e.previous_secret_sealed END AS previous_secret_sealed,
-  m.webhook_secret_sealed AS merchant_secret_sealed`;
-export const LEASED_JOIN = `FROM leased JOIN webhook_notifications n ON n.id = leased.notification_id
-  JOIN webhook_endpoints e ON e.id = n.endpoint_id JOIN merchants m ON m.id = n.merchant_id`;
-
 const CLAIM_DUE = `${CLAIM} SELECT ${LEASED_COLUMNS} ${LEASED_JOIN}`;
 
 interface VisitRow {
@@ -144,10 +109,10 @@ export async function claimDue(
   settings: LaneSettings,
   { cursor, max }: { readonly cursor: string; readonly max: number },
 ): Promise<Claim> {
-  return withTransaction(db, async (tx) => {
+  // A lease that a crash of PostgreSQL forgets costs one delivery more at most, which the merchant knows by its id.
+  return withForgettableTransaction(db, async (tx) => {
     const visit = (await tx.query<VisitRow>(VISIT, [cursor])).rows[0];
-    const next =
-      visit?.visited === LANES_PER_CLAIM && visit.last !== null ? visit.last : FIRST_LANE;
+    const next = visit?.visited === LANES_PER_CLAIM && visit.last !== null ? visit.last : FIRST_LANE;
     if (visit === undefined || visit.lanes.length === 0) return { leases: [], cursor: next };
     const limits = visit.lanes.map(({ ramp }) =>
       Math.min(ramp ?? settings.maxInFlightPerEndpoint, settings.maxInFlightPerEndpoint),
@@ -168,22 +133,6 @@ export async function claimDue(
 
 function lastLaneOf(rows: readonly LeasedRow[]): string {
   return rows.reduce((last, row) => (row.endpoint_id > last ? row.endpoint_id : last), FIRST_LANE);
-}
-
-export function leaseOf(box: SecretBox, row: LeasedRow, kind: DeliveryKind): DeliveryLease {
-  const current =
-    row.secret_sealed === null
-      ? box.open(row.merchant_secret_sealed, WEBHOOK_SECRET_PURPOSE)
-      : box.open(row.secret_sealed, ENDPOINT_SECRET_PURPOSE);
-  const previous =
-    row.previous_secret_sealed === null ? [] : [box.open(row.previous_secret_sealed, ENDPOINT_SECRET_PURPOSE)];
-  const { id: notificationId, event_id: eventId, event, body, url } = row;
-  return {
-    job: { notificationId, eventId, event, body, url, attempt: row.attempts + 1, secrets: [current, ...previous] },
-    token: row.token,
-    endpointId: row.endpoint_id,
-    kind,
-  };
 }
 
 const LOCK_FOR_RETRY = `
@@ -261,7 +210,9 @@ export async function leaseForRetry(
     if (!evenIfEarly && row.next_retry_at.getTime() > Date.now())
       return { kind: 'wait', untilMs: row.next_retry_at.getTime() };
     const leased = (await tx.query<LeasedRow>(LEASE_ONE, [notificationId, settings.leaseSeconds])).rows[0];
-    return leased === undefined ? { kind: 'ended' } : { kind: 'leased', lease: leaseOf(box, leased, 'retry') };
+    return leased === undefined
+      ? { kind: 'ended' }
+      : { kind: 'leased', lease: leaseOf(box, leased, 'retry') };
   });
 }
 

@@ -189,19 +189,6 @@ export async function hasFailed(q: Queryable, endpointId: string, since: Date): 
   return (await q.query(ANY_FAILED, [endpointId, since])).rowCount === 1;
 }
 
-const HAND_BACK = `
-UPDATE webhook_notifications n SET status = 'pending', next_retry_at = now(), updated_at = now()
-WHERE n.endpoint_id = $1 AND n.status = 'retrying' AND ${NOT_LEASED}
-RETURNING n.id`;
-
-/**
- * Hands an endpoint's retries to the relay, due now, attempts as they are; their workflows end when they next look. The
- * caller holds the endpoint's lock. @returns the ids, so that those workflows can be told to look
- */
-export async function handBackRetries(tx: Queryable, endpointId: string): Promise<string[]> {
-  return (await tx.query<{ id: string }>(HAND_BACK, [endpointId])).rows.map((row) => row.id);
-}
-
 // Each status by itself and never-tried apart from tried, as the partial indexes have them: an endpoint with a million
 // delivered rows costs no more than one with none.
 const waitingOf = (endpoint: string, limit: string) => `

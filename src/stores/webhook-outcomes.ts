@@ -2,7 +2,7 @@
 import type { AttemptResult, EndpointKind } from '../domain/webhook/delivery-policy';
 import type { EndpointHealth } from '../domain/webhook/gate';
 import type { Queryable } from './postgres';
-import type { DeliveryKind, DeliveryLease } from './webhook-lanes';
+import type { DeliveryKind, DeliveryLease } from './webhook-leases';
 
 /** One attempt that was made, as the stores write it. */
 export interface Attempted {
@@ -44,16 +44,17 @@ WITH ${GIVEN}, released AS (
 ), logged AS (
   ${LOG_ATTEMPT} JOIN done ON done.id = g.id
 )
-SELECT d.id, d.attempts, d.endpoint_id, e.failures_in_row > 0 OR e.gated_at IS NOT NULL OR e.ramp IS NOT NULL
-  OR coalesce(e.last_success_at < now() - interval '1 second', true) AS changes_endpoint
+SELECT d.id, d.attempts, d.endpoint_id, e.gated_at IS NOT NULL AS opens_gate, e.failures_in_row > 0 OR e.ramp IS NOT NULL
+  OR coalesce(e.last_success_at < now() - interval '2 seconds', true) AS heals
 FROM done d JOIN webhook_endpoints e ON e.id = d.endpoint_id`;
 
 export interface RecordedSuccess {
   id: string;
   attempts: number;
   endpoint_id: string;
-  /** The endpoint's health, gate or ramp must follow. */
-  changes_endpoint: boolean;
+  opens_gate: boolean;
+  /** What stands in the endpoint's row of its health must follow. */
+  heals: boolean;
 }
 
 /** @returns those that were not known to have succeeded before */
@@ -136,10 +137,7 @@ export interface LeasedState {
 }
 
 /** Ends the leases of these attempts. @returns the rows whose lease was still theirs: only those attempts count */
-export async function takeBackLeases(
-  tx: Queryable,
-  attempts: readonly Attempted[],
-): Promise<LeasedState[]> {
+export async function takeBackLeases(tx: Queryable, attempts: readonly Attempted[]): Promise<LeasedState[]> {
   const ids = attempts.map(({ lease }) => lease.job.notificationId);
   const tokens = attempts.map(({ lease }) => lease.token);
   return (await tx.query<LeasedState>(TAKE_BACK, [ids, tokens])).rows;

@@ -2,8 +2,9 @@
 import { withTransaction } from './postgres';
 import type { Database, Queryable } from './postgres';
 import type { SecretBox } from './secret-box';
-import { LEASED_COLUMNS, LEASED_JOIN, leaseOf } from './webhook-lanes';
-import type { DeliveryLease, LaneSettings, LeasedRow } from './webhook-lanes';
+import type { LaneSettings } from './webhook-lanes';
+import { LEASED_COLUMNS, LEASED_JOIN, leaseOf } from './webhook-leases';
+import type { DeliveryLease, LeasedRow } from './webhook-leases';
 
 const PROBES_PER_CLAIM = 20;
 

@@ -130,16 +130,27 @@ function isPublicUnicast(address: Address): boolean {
   return address instanceof ipaddr.IPv4 || address.match(GLOBAL_UNICAST);
 }
 
+type Network = readonly [ipaddr.IPv4 | ipaddr.IPv6, number];
+
+/** Asked at every delivery, so each text is read once; there are as many as there are settings. */
+const networksRead = new Map<string, readonly Network[]>();
+
 /** A network that cannot be read allows nothing. */
-function isInside(address: Address, cidrs: string): boolean {
-  return cidrs
+function networksOf(cidrs: string): readonly Network[] {
+  const known = networksRead.get(cidrs);
+  if (known !== undefined) return known;
+  const networks = cidrs
     .split(',')
     .map((cidr) => cidr.trim())
     .filter((cidr) => ipaddr.isValidCIDR(cidr))
-    .some((cidr) => {
-      const [network, bits] = ipaddr.parseCIDR(cidr);
-      if (address instanceof ipaddr.IPv4)
-        return network instanceof ipaddr.IPv4 && address.match(network, bits);
-      return network instanceof ipaddr.IPv6 && address.match(network, bits);
-    });
+    .map((cidr) => ipaddr.parseCIDR(cidr));
+  networksRead.set(cidrs, networks);
+  return networks;
+}
+
+function isInside(address: Address, cidrs: string): boolean {
+  return networksOf(cidrs).some(([network, bits]) => {
+    if (address instanceof ipaddr.IPv4) return network instanceof ipaddr.IPv4 && address.match(network, bits);
+    return network instanceof ipaddr.IPv6 && address.match(network, bits);
+  });
 }

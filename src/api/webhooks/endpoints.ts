@@ -5,7 +5,8 @@ import { withTransaction } from '../../stores/postgres';
 import * as store from '../../stores/webhook-endpoints';
 import type { EndpointRow } from '../../stores/webhook-endpoints';
 import { appendEndpointEvent } from '../../stores/outbox';
-import { endWaiting, findNotificationOfEvent, handBackRetries } from '../../stores/webhook-notifications';
+import { releaseWaiting } from '../../stores/webhook-endpoint-health';
+import { endWaiting, findNotificationOfEvent } from '../../stores/webhook-notifications';
 import { checkWebhookUrl } from '../../webhooks/ssrf-guard';
 import type { IdempotentRequest } from '../idempotency';
 import type { MerchantCaller, RouteAnswer } from '../route';
@@ -90,7 +91,7 @@ export async function patchEndpoint(
       if (other !== undefined) throw fail('WEBHOOK_ENDPOINT_EXISTS', { id: other });
     }
     const updated = await store.updateEndpoint(tx, row, change);
-    return { endpoint: updated, handedBack: opens(row, updated) ? await handBackRetries(tx, id) : [] };
+    return { endpoint: updated, handedBack: opens(row, updated) ? await releaseWaiting(tx, id) : [] };
   });
   // What waited while it was disabled or gated.
   deps.ringOutbox();

@@ -18,9 +18,7 @@ export interface EndpointHealth {
 /** True when an endpoint whose gate is open must be gated. */
 export function mustGate(health: EndpointHealth, windowMs: number, nowMs: number): boolean {
   const { failuresInRow, lastSuccessAtMs } = health;
-  return (
-    failuresInRow >= GATE_FAILURES && (lastSuccessAtMs === null || nowMs - lastSuccessAtMs >= windowMs)
-  );
+  return failuresInRow >= GATE_FAILURES && (lastSuccessAtMs === null || nowMs - lastSuccessAtMs >= windowMs);
 }
 
 /** True when an endpoint has failed for so long that nothing more is sent until somebody enables it again. */

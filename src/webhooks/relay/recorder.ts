@@ -5,13 +5,13 @@
 import type { Logger } from '../../observability/logger';
 import { judgeAttempt, retryDelayMs } from '../../domain/webhook/delivery-policy';
 import type { AttemptResult, BackoffSettings } from '../../domain/webhook/delivery-policy';
-import { mustDisable, mustGate, nextRamp } from '../../domain/webhook/gate';
+import { mustDisable, mustGate } from '../../domain/webhook/gate';
 import type { FailedWebhook } from '../../domain/webhook/failed';
 import { appendEndpointDisabled } from '../../stores/outbox';
 import { withTransaction } from '../../stores/postgres';
 import type { Database, Queryable } from '../../stores/postgres';
-import { noteFailures, noteSuccess, releaseWaiting } from '../../stores/webhook-endpoint-health';
-import type { DeliveryLease } from '../../stores/webhook-lanes';
+import { noteFailures, noteSuccesses, openGate, releaseWaiting } from '../../stores/webhook-endpoint-health';
+import type { DeliveryLease } from '../../stores/webhook-leases';
 import {
   lockEndpointHealth,
   recordSuccesses,
@@ -95,7 +95,10 @@ export function createRecorder(deps: RecorderDeps): Recorder {
       if (startWorkflows) for (const start of after.starts) await deps.workflows.start(start);
       if (after.wakes.length > 0) await deps.workflows.wake(after.wakes);
       await deps.noteFailed(after.failed).catch((error: unknown) => {
-        deps.log.warn({ err: error, count: after.failed.length }, 'given-up webhooks were not noted in Redis');
+        deps.log.warn(
+          { err: error, count: after.failed.length },
+          'given-up webhooks were not noted in Redis',
+        );
       });
       return after.recorded;
     },
@@ -103,7 +106,7 @@ export function createRecorder(deps: RecorderDeps): Recorder {
 }
 
 /** Whatever the endpoint, a 2xx is a success. */
-function isSuccess(result: AttemptResult): boolean {
+export function isSuccess(result: AttemptResult): boolean {
   return judgeAttempt(result, 'explicit').kind === 'delivered';
 }
 
@@ -126,18 +129,16 @@ async function recordDelivered(
   for (const { id, attempts } of done) {
     after.recorded.push({ notificationId: id, status: 'success', attempts, nextRetryAtMs: null });
   }
-  const changing = new Set(done.filter((row) => row.changes_endpoint).map((row) => row.endpoint_id));
-  for (const endpointId of changing) {
-    after.wakes.push(...(await withTransaction(deps.db, (tx) => heal(deps, tx, endpointId))));
+  for (const endpointId of new Set(done.filter((row) => row.opens_gate).map((row) => row.endpoint_id))) {
+    after.wakes.push(...(await withTransaction(deps.db, (tx) => open(deps, tx, endpointId))));
   }
+  const healing = new Set(done.filter((row) => row.heals && !row.opens_gate).map((row) => row.endpoint_id));
+  if (healing.size > 0) await noteSuccesses(deps.db, [...healing], deps.settings.maxInFlightPerEndpoint);
 }
 
-/** A 2xx opens the gate; while the ramp lasts, each batch with a success doubles it. @returns workflows to wake */
-async function heal(deps: RecorderDeps, tx: Queryable, endpointId: string): Promise<string[]> {
-  const endpoint = await lockEndpointHealth(tx, endpointId);
-  const limit = deps.settings.maxInFlightPerEndpoint;
-  await noteSuccess(tx, endpointId, endpoint.gated ? 1 : nextRamp(endpoint.ramp, limit));
-  if (!endpoint.gated) return [];
+/** A 2xx opens the gate. @returns workflows to wake */
+async function open(deps: RecorderDeps, tx: Queryable, endpointId: string): Promise<string[]> {
+  if (!(await openGate(tx, endpointId))) return [];
   deps.log.info({ endpointId }, 'a webhook endpoint answers again: its gate is open');
   return releaseWaiting(tx, endpointId);
 }
@@ -191,7 +192,8 @@ async function noteEndpoint(
   const note = { failuresInRow, failingSinceMs, lastError, gate, disable } as const;
   const disabledAt = await noteFailures(tx, endpoint.id, note);
   const { id, merchantId } = endpoint;
-  if (gate && !endpoint.gated) deps.log.warn({ endpointId: id, lastError }, 'a webhook endpoint does not answer: gated');
+  if (gate && !endpoint.gated)
+    deps.log.warn({ endpointId: id, lastError }, 'a webhook endpoint does not answer: gated');
   if (disable !== null && endpoint.enabled && disabledAt !== null) {
     deps.log.warn({ endpointId: id, reason: disable }, 'a webhook endpoint was switched off');
     await appendEndpointDisabled(tx, { id, merchantId, reason: disable, disabledAt }, defaultMaxRetries);

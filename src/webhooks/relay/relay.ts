@@ -8,16 +8,20 @@ import type { Logger } from '../../observability/logger';
 import type { Database } from '../../stores/postgres';
 import type { SecretBox } from '../../stores/secret-box';
 import { claimDue, FIRST_LANE } from '../../stores/webhook-lanes';
-import type { DeliveryLease, LaneSettings } from '../../stores/webhook-lanes';
+import type { LaneSettings } from '../../stores/webhook-lanes';
+import type { DeliveryLease } from '../../stores/webhook-leases';
 import type { Attempted } from '../../stores/webhook-outcomes';
 import { claimProbes } from '../../stores/webhook-probes';
+import { isSuccess } from './recorder';
 import type { Recorder } from './recorder';
 
 const CLAIM_MAX = 200;
 const BUSY_POLL_MS = 200;
 const IDLE_POLL_MS = 1_000;
-const PROBES_EVERY_MS = 1_000;
+const PROBES_EVERY_MS = 500;
 const TROUBLE_PAUSE_MS = 500;
+const DRAIN_PAUSE_MS = 20;
+const FAILURE_LANES = 4;
 /** How many outcomes one statement records at most. */
 const RECORD_MAX = 500;
 
@@ -61,6 +65,7 @@ export function createRelay(deps: RelayDeps): Relay {
 
 class RelayLoop {
   private readonly finished: Attempted[] = [];
+  private readonly failures: FailureLanes;
   private inFlight = 0;
   private stopping = false;
   private cursor = FIRST_LANE;
@@ -69,8 +74,11 @@ class RelayLoop {
   private isAwake = false;
   private rouse: () => void = () => undefined;
 
-  constructor(private readonly deps: RelayDeps) {}
+  constructor(private readonly deps: RelayDeps) {
+    this.failures = new FailureLanes(deps, (count) => this.release(count));
+  }
 
+  /** News: something may have become due. */
   wake(): void {
     this.hasMore = true;
     this.rouseNow();
@@ -95,38 +103,41 @@ class RelayLoop {
     await this.drain();
   }
 
-  /** Outcomes that cannot be written stay where they are: they count against what may be in flight. */
+  /** Successes at once, in one statement; failures take longer and go their own way, so that nobody waits for them. */
   private async record(): Promise<void> {
     while (this.finished.length > 0) {
       const batch = this.finished.slice(0, RECORD_MAX);
-      await this.deps.recorder.record(batch);
+      const successes = batch.filter(({ result }) => isSuccess(result));
+      // Outcomes that cannot be written stay where they are: they count against what may be in flight.
+      if (successes.length > 0) await this.deps.recorder.record(successes);
       this.finished.splice(0, batch.length);
-      this.inFlight -= batch.length;
-      // Places are free again, and a failure may have shut a gate.
-      this.hasMore = true;
+      this.failures.add(batch.filter(({ result }) => !isSuccess(result)));
+      this.release(successes.length);
     }
+  }
+
+  /** Places are free again, and a failure may have shut a gate. */
+  private release(count: number): void {
+    if (count === 0) return;
+    this.inFlight -= count;
+    this.wake();
   }
 
   private async claim(): Promise<void> {
-    if (this.deps.now() >= this.probesAtMs) {
-      this.probesAtMs = this.deps.now() + PROBES_EVERY_MS;
-      this.dispatch(await claimProbes(this.deps.db, this.deps.box, this.deps.settings));
+    const { db, box, settings, now } = this.deps;
+    if (now() >= this.probesAtMs) {
+      this.probesAtMs = now() + PROBES_EVERY_MS;
+      this.dispatch(await claimProbes(db, box, settings));
     }
-    const max = Math.min(CLAIM_MAX, this.deps.settings.maxInFlight - this.inFlight);
-    if (!this.hasMore || max <= 0) return this.pause();
+    const max = Math.min(CLAIM_MAX, settings.maxInFlight - this.inFlight);
+    const isWanted = this.hasMore && max > 0;
     this.hasMore = false;
-    const { leases, cursor } = await claimDue(this.deps.db, this.deps.box, this.deps.settings, {
-      cursor: this.cursor,
-      max,
-    });
+    if (!isWanted) return;
+    const { leases, cursor } = await claimDue(db, box, settings, { cursor: this.cursor, max });
     this.dispatch(leases);
     this.cursor = cursor;
-    // A rotation that is not complete goes on at once; a complete one that found something begins anew.
+    // A rotation that is not complete goes on at once.
     this.hasMore ||= cursor !== FIRST_LANE;
-  }
-
-  private pause(): void {
-    this.hasMore = false;
   }
 
   private dispatch(leases: readonly DeliveryLease[]): void {
@@ -147,17 +158,21 @@ class RelayLoop {
     this.rouse();
   }
 
-  /** Until an outcome, news, or the time to look again. */
+  /** Until an outcome, news, the next probe, or the time to look again. */
   private async rest(): Promise<void> {
     this.isAwake = false;
     const pollMs = this.inFlight > 0 ? BUSY_POLL_MS : IDLE_POLL_MS;
+    const probeInMs = Math.max(this.probesAtMs - this.deps.now(), 1);
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       this.rouse = resolve;
-      timer = setTimeout(() => {
-        this.hasMore = true;
-        resolve();
-      }, pollMs);
+      timer = setTimeout(
+        () => {
+          this.hasMore = true;
+          resolve();
+        },
+        Math.min(pollMs, probeInMs),
+      );
       if (this.isAwake) resolve();
     });
     clearTimeout(timer);
@@ -169,9 +184,63 @@ class RelayLoop {
       await this.record().catch((error: unknown) => {
         this.deps.log.warn({ err: error }, 'outcomes could not be recorded yet');
       });
-      if (this.inFlight > 0) await sleep(20);
+      if (this.inFlight > 0) await sleep(DRAIN_PAUSE_MS);
     }
+    this.failures.stop();
     if (this.inFlight > 0)
       this.deps.log.warn({ count: this.inFlight }, 'deliveries were left to the end of their leases');
+  }
+}
+
+/**
+ * Records failures endpoint by endpoint, a few at a time and apart from the loop: each takes several statements under the
+ * endpoint's lock, and a hundred endpoints that fail at once must not keep the others' deliveries waiting.
+ */
+class FailureLanes {
+  private readonly waiting = new Map<string, Attempted[]>();
+  private readonly busy = new Set<string>();
+  private isStopped = false;
+
+  constructor(
+    private readonly deps: Pick<RelayDeps, 'recorder' | 'log'>,
+    private readonly onRecorded: (count: number) => void,
+  ) {}
+
+  add(failures: readonly Attempted[]): void {
+    for (const failure of failures) {
+      const { endpointId } = failure.lease;
+      const known = this.waiting.get(endpointId);
+      if (known === undefined) this.waiting.set(endpointId, [failure]);
+      else known.push(failure);
+    }
+    this.next();
+  }
+
+  stop(): void {
+    this.isStopped = true;
+  }
+
+  /** One endpoint is recorded by one lane at a time: two would only wait for each other's lock. */
+  private next(): void {
+    for (const [endpointId, failures] of this.waiting) {
+      if (this.isStopped || this.busy.size >= FAILURE_LANES) return;
+      if (this.busy.has(endpointId)) continue;
+      this.waiting.delete(endpointId);
+      this.busy.add(endpointId);
+      void this.record(endpointId, failures);
+    }
+  }
+
+  private async record(endpointId: string, failures: readonly Attempted[]): Promise<void> {
+    try {
+      await this.deps.recorder.record(failures);
+      this.onRecorded(failures.length);
+    } catch (error) {
+      this.deps.log.warn({ err: error, endpointId }, 'failures could not be recorded; trying again');
+      await sleep(TROUBLE_PAUSE_MS);
+      this.waiting.set(endpointId, [...failures, ...(this.waiting.get(endpointId) ?? [])]);
+    }
+    this.busy.delete(endpointId);
+    this.next();
   }
 }

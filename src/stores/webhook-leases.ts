@@ -1,0 +1,78 @@
+/** A lease: the right to make one attempt, with everything that the attempt needs. */
+import type { DeliveryJob, EndpointKind } from '../domain/webhook/delivery-policy';
+import type { SecretBox } from './secret-box';
+import { WEBHOOK_SECRET_PURPOSE } from './merchants';
+import { ENDPOINT_SECRET_PURPOSE } from './webhook-endpoints';
+
+export type DeliveryKind = 'first' | 'retry' | 'probe';
+
+/** The right to make one attempt, until it runs out. */
+export interface DeliveryLease {
+  readonly job: DeliveryJob;
+  /** An outcome counts only with it, except that a success always counts. */
+  readonly token: string;
+  readonly endpointId: string;
+  readonly kind: DeliveryKind;
+}
+
+/** What a claim returns of each notification and its endpoint. */
+export interface LeasedRow {
+  id: string;
+  event_id: string;
+  event: string;
+  body: string;
+  url: string;
+  attempts: number;
+  token: string;
+  endpoint_id: string;
+  kind: EndpointKind;
+  secret_sealed: string | null;
+  previous_secret_sealed: string | null;
+  merchant_secret_sealed: string;
+}
+
+export const LEASED_COLUMNS = `n.id, n.event_id, n.event, n.body, n.attempts, n.endpoint_id, e.kind, leased.token,
+  CASE e.kind WHEN 'explicit' THEN e.url ELSE n.url END AS url, e.secret_sealed,
+  CASE WHEN e.previous_secret_until > now() THEN e.previous_secret_sealed END AS previous_secret_sealed,
+  m.webhook_secret_sealed AS merchant_secret_sealed`;
+export const LEASED_JOIN = `FROM leased JOIN webhook_notifications n ON n.id = leased.notification_id
+  JOIN webhook_endpoints e ON e.id = n.endpoint_id JOIN merchants m ON m.id = n.merchant_id`;
+
+/** Secrets opened lately: a busy endpoint's would be opened for every delivery. Sealed texts are unique, so none is stale. */
+const OPENED_MAX = 1_000;
+const opened = new Map<string, string>();
+
+function openOnce(box: SecretBox, sealed: string, purpose: string): string {
+  const known = opened.get(sealed);
+  if (known !== undefined) return known;
+  const secret = box.open(sealed, purpose);
+  if (opened.size >= OPENED_MAX) opened.clear();
+  opened.set(sealed, secret);
+  return secret;
+}
+
+export function leaseOf(box: SecretBox, row: LeasedRow, kind: DeliveryKind): DeliveryLease {
+  const current =
+    row.secret_sealed === null
+      ? openOnce(box, row.merchant_secret_sealed, WEBHOOK_SECRET_PURPOSE)
+      : openOnce(box, row.secret_sealed, ENDPOINT_SECRET_PURPOSE);
+  const previous =
+    row.previous_secret_sealed === null
+      ? []
+      : [openOnce(box, row.previous_secret_sealed, ENDPOINT_SECRET_PURPOSE)];
+  const { id: notificationId, event_id: eventId, event, body, url } = row;
+  return {
+    job: {
+      notificationId,
+      eventId,
+      event,
+      body,
+      url,
+      attempt: row.attempts + 1,
+      secrets: [current, ...previous],
+    },
+    token: row.token,
+    endpointId: row.endpoint_id,
+    kind,
+  };
+}
