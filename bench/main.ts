@@ -1,12 +1,14 @@
 /** `npm run bench -- <name> [--quick]`: one file of this folder per name. */
 import * as holds from './holds';
+import * as retries from './retries';
+import * as webhooks from './webhooks';
 
 interface Bench {
   readonly about: string;
   run(options: { readonly quick: boolean }): Promise<void>;
 }
 
-const BENCHES: Readonly<Record<string, Bench>> = { holds };
+const BENCHES: Readonly<Record<string, Bench>> = { holds, webhooks, retries };
 
 async function main(): Promise<void> {
   const [name = '', ...flags] = process.argv.slice(2);
