@@ -24,6 +24,7 @@ CREATE TABLE channel_accounts (
   contract jsonb NOT NULL DEFAULT '{}'::jsonb,
   enabled boolean NOT NULL DEFAULT true,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
+  fees jsonb,
   CONSTRAINT channel_accounts_channel_check CHECK ((channel = ANY (ARRAY['stripe'::text, 'paypal'::text, 'alipay'::text, 'crypto'::text]))),
   CONSTRAINT channel_accounts_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES merchants(id),
   CONSTRAINT channel_accounts_pkey PRIMARY KEY (id),
@@ -124,7 +125,7 @@ CREATE TABLE discrepancies (
   CONSTRAINT discrepancies_pkey PRIMARY KEY (id),
   CONSTRAINT discrepancies_state_check CHECK ((state = ANY (ARRAY['open'::text, 'resolved'::text])))
 );
-CREATE INDEX discrepancies_open ON public.discrepancies USING btree (last_seen DESC, id) WHERE (state = 'open'::text);
+CREATE INDEX discrepancies_list ON public.discrepancies USING btree (first_seen DESC, id DESC);
 
 CREATE TABLE disputes (
   id uuid NOT NULL,
@@ -148,6 +149,7 @@ CREATE TABLE disputes (
   CONSTRAINT disputes_pkey PRIMARY KEY (id),
   CONSTRAINT disputes_status_check CHECK ((status = ANY (ARRAY['open'::text, 'won'::text, 'lost'::text])))
 );
+CREATE INDEX disputes_lost ON public.disputes USING btree (closed_at) WHERE (status = 'lost'::text);
 CREATE INDEX disputes_object ON public.disputes USING btree (merchant_id, object_kind, object_no);
 
 CREATE TABLE idempotency_records (
@@ -187,6 +189,7 @@ CREATE TABLE imported_refunds (
   CONSTRAINT imported_refunds_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'success'::text, 'failed'::text])))
 );
 CREATE INDEX imported_refunds_object ON public.imported_refunds USING btree (merchant_id, object_kind, object_no);
+CREATE INDEX imported_refunds_success ON public.imported_refunds USING btree (updated_at) WHERE (status = 'success'::text);
 
 CREATE TABLE late_payments (
   id uuid NOT NULL,
@@ -213,6 +216,7 @@ CREATE TABLE late_payments (
   CONSTRAINT late_payments_refund_reserved_check CHECK ((refund_reserved >= 0)),
   CONSTRAINT late_payments_state_check CHECK ((state = ANY (ARRAY['needs_attention'::text, 'refunding'::text, 'refunded'::text, 'kept'::text])))
 );
+CREATE INDEX late_payments_day ON public.late_payments USING btree (created_at);
 CREATE INDEX late_payments_merchant ON public.late_payments USING btree (merchant_id, created_at DESC, id DESC);
 CREATE INDEX late_payments_object ON public.late_payments USING btree (merchant_id, object_kind, object_no);
 
@@ -261,6 +265,7 @@ CREATE TABLE payment_events (
   CONSTRAINT payment_events_object_kind_check CHECK ((object_kind = ANY (ARRAY['payment'::text, 'pre_auth'::text, 'refund'::text]))),
   CONSTRAINT payment_events_pkey PRIMARY KEY (id)
 );
+CREATE INDEX payment_events_money ON public.payment_events USING btree (created_at, merchant_id) WHERE ((type)::text = ANY ((ARRAY['payment.success'::character varying, 'pre_auth.captured'::character varying, 'refund.success'::character varying, 'refund.failed'::character varying])::text[]));
 
 CREATE TABLE payments (
   merchant_id uuid NOT NULL,
@@ -315,6 +320,7 @@ CREATE INDEX payments_closed_unchecked ON public.payments USING btree (closed_at
 CREATE INDEX payments_list ON public.payments USING btree (merchant_id, created_at DESC, payment_no DESC);
 CREATE INDEX payments_live ON public.payments USING btree (owner_checked_at NULLS FIRST) WHERE (closed_at IS NULL);
 CREATE INDEX payments_order ON public.payments USING btree (merchant_id, order_no);
+CREATE INDEX payments_reconciliation ON public.payments USING btree (channel_account_id, COALESCE(closed_at, 'infinity'::timestamp with time zone), merchant_id, payment_no);
 
 CREATE TABLE pre_auths (
   merchant_id uuid NOT NULL,
@@ -372,6 +378,20 @@ CREATE INDEX pre_auths_closed_unchecked ON public.pre_auths USING btree (closed_
 CREATE INDEX pre_auths_list ON public.pre_auths USING btree (merchant_id, created_at DESC, pre_auth_no DESC);
 CREATE INDEX pre_auths_live ON public.pre_auths USING btree (owner_checked_at NULLS FIRST) WHERE (closed_at IS NULL);
 CREATE INDEX pre_auths_order ON public.pre_auths USING btree (merchant_id, order_no);
+CREATE INDEX pre_auths_reconciliation ON public.pre_auths USING btree (channel_account_id, COALESCE(closed_at, 'infinity'::timestamp with time zone), merchant_id, pre_auth_no);
+
+CREATE TABLE reconciliation_cursors (
+  channel_account_id uuid NOT NULL,
+  object_kind text NOT NULL,
+  closed_at timestamp with time zone,
+  merchant_id uuid,
+  object_no character varying(64),
+  finished_at timestamp with time zone,
+  CONSTRAINT reconciliation_cursors_channel_account_id_fkey FOREIGN KEY (channel_account_id) REFERENCES channel_accounts(id),
+  CONSTRAINT reconciliation_cursors_check CHECK ((((closed_at IS NULL) = (merchant_id IS NULL)) AND ((closed_at IS NULL) = (object_no IS NULL)))),
+  CONSTRAINT reconciliation_cursors_object_kind_check CHECK ((object_kind = ANY (ARRAY['payment'::text, 'pre_auth'::text, 'refund'::text]))),
+  CONSTRAINT reconciliation_cursors_pkey PRIMARY KEY (channel_account_id, object_kind)
+);
 
 CREATE TABLE refunds (
   merchant_id uuid NOT NULL,
@@ -414,6 +434,7 @@ CREATE TABLE refunds (
 CREATE INDEX refunds_closed_unchecked ON public.refunds USING btree (closed_at) WHERE ((closed_at IS NOT NULL) AND (owner_checked_at <= closed_at));
 CREATE INDEX refunds_live ON public.refunds USING btree (owner_checked_at NULLS FIRST) WHERE (closed_at IS NULL);
 CREATE INDEX refunds_object ON public.refunds USING btree (merchant_id, object_kind, object_no, created_at);
+CREATE INDEX refunds_reconciliation ON public.refunds USING btree (channel_account_id, COALESCE(closed_at, 'infinity'::timestamp with time zone), merchant_id, refund_no);
 
 CREATE TABLE routing_decisions (
   merchant_id uuid NOT NULL,

@@ -34,6 +34,8 @@ async function freshSchema(): Promise<string> {
       password: DB_PASSWORD,
       database: DATABASE,
     });
+    // An idle connection that ends with the server must not end this.
+    pool.on('error', () => undefined);
     return await dumpSchema(pool).finally(() => pool.end());
   } finally {
     await stack.stop();

@@ -1,7 +1,7 @@
 /** What Temporal starts again and again, brought in line with the settings whenever a worker starts. */
 import type { Client } from '@temporalio/client';
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
-import { PICKUP_WORKFLOW, WEBHOOK_SWEEP_WORKFLOW } from '../workflows/messages';
+import { PICKUP_WORKFLOW, RECONCILIATION_WORKFLOW, WEBHOOK_SWEEP_WORKFLOW } from '../workflows/messages';
 
 interface Recurring {
   /** Also the id of the workflow. */
@@ -23,6 +23,21 @@ export function upsertPickupSchedule(
     taskQueue,
     args: [intervalSeconds],
     intervalSeconds,
+  });
+}
+
+/** @param closedDays objects closed longer ago are not looked at */
+export function upsertReconciliationSchedule(
+  client: Client,
+  taskQueue: string,
+  settings: { readonly intervalSeconds: number; readonly closedDays: number },
+): Promise<void> {
+  return upsert(client, {
+    scheduleId: `reconciliation/${taskQueue}`,
+    workflowType: RECONCILIATION_WORKFLOW,
+    taskQueue,
+    args: [settings.closedDays],
+    intervalSeconds: settings.intervalSeconds,
   });
 }
 

@@ -4,7 +4,11 @@ import { Client } from '@temporalio/client';
 import type { NativeConnection, WorkflowBundleOption } from '@temporalio/worker';
 import type { Config } from '../config/config';
 import type { Logger } from '../observability/logger';
-import { upsertPickupSchedule, upsertSweepSchedule } from '../temporal/schedules';
+import {
+  upsertPickupSchedule,
+  upsertReconciliationSchedule,
+  upsertSweepSchedule,
+} from '../temporal/schedules';
 import { createWorker } from './worker';
 import type { WorkerTuning } from './worker';
 
@@ -39,12 +43,16 @@ export interface RoleDeps {
 const MAX_WORKFLOW_TASKS = 200;
 const RECONNECT_MS = 1_000;
 
-/** The payments role: holds, and the pick-up. */
+/** The payments role: holds, payments and refunds, the pick-up and reconciliation. */
 export function startPayments(deps: RoleDeps, served: Served): Promise<Role> {
-  const { PAYMENTS_TASK_QUEUE: taskQueue, PICKUP_INTERVAL: intervalSeconds } = deps.config;
-  return serve(deps, served, taskQueue, {}, (client) =>
-    upsertPickupSchedule(client, taskQueue, intervalSeconds),
-  );
+  const { config } = deps;
+  const taskQueue = config.PAYMENTS_TASK_QUEUE;
+  return serve(deps, served, taskQueue, {}, async (client) => {
+    await upsertPickupSchedule(client, taskQueue, config.PICKUP_INTERVAL);
+    const intervalSeconds = config.RECONCILE_INTERVAL;
+    const closedDays = config.RECONCILE_CLOSED_DAYS;
+    await upsertReconciliationSchedule(client, taskQueue, { intervalSeconds, closedDays });
+  });
 }
 
 /** The webhooks role: deliveries that are retried, and the sweep. */
