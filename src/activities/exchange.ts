@@ -1,31 +1,22 @@
 /** One exchange with a channel on behalf of a committed call row: the only place that sends money calls. */
 import { cancellationSignal } from '@temporalio/activity';
-import type { ChannelAdapter, CallIdentity, Exchange, HoldAnswer, HoldSnapshot } from '../domain/channel';
 import { ChannelFault } from '../domain/channel';
-import { settledBy } from '../domain/channel-call';
-import type { CallReport, ChannelCall } from '../domain/channel-call';
-import { callName, preAuthWorkflowId } from '../domain/ids';
-import type { Hold } from '../domain/pre-auth';
-import { settleDelayMs } from '../domain/settle';
-import type { CallEvidence, SettleLimits } from '../domain/settle';
-import { markStoredError } from '../stores/channel-calls';
-import { CUSTOMER_STEP_PURPOSE, storeCustomerStep } from '../stores/pre-auths';
-import type { PreAuthRow } from '../stores/pre-auths';
-import type { CustomerStep } from '../domain/channel';
+import type { CallIdentity, Exchange } from '../domain/channel';
+import type { CallOperation, ChannelCall } from '../domain/channel-call';
+import { callName, workflowIdOf } from '../domain/ids';
+import type { ObjectRef } from '../domain/ids';
+import { mayReplay, settleDelayMs } from '../domain/settle';
+import type { CallEvidence } from '../domain/settle';
+import { markStoredError, touchCall } from '../stores/channel-calls';
 import type { ActivityDeps } from './deps';
+import type { AnswerOf, Subject, SubjectReport } from './subject';
 
-export function limitsOf(deps: ActivityDeps, hold: Hold): SettleLimits {
-  return {
-    horizonMs: deps.idempotencyHorizonMs(hold.channel),
-    proofGapMs: deps.proofGapMs,
-    proofAfterSendMs: deps.proofAfterSendMs,
-  };
-}
+const UNCOUNTED_MS = 2_000;
 
-export function identityOf(hold: Hold, call: ChannelCall): CallIdentity {
+export function identityOf(object: ObjectRef, call: ChannelCall<CallOperation>): CallIdentity {
   return {
     idempotencyKey: call.idempotencyKey,
-    holdfastId: preAuthWorkflowId(hold.merchantId, hold.preAuthNo),
+    holdfastId: workflowIdOf(object),
     holdfastCall: callName(call.operation, call.n),
   };
 }
@@ -34,120 +25,71 @@ export function exchangeOf(timeoutMs: number): Exchange {
   return { timeoutMs, signal: cancellationSignal() };
 }
 
-/** Keeps what the customer's browser needs, encrypted, before anybody can ask for it. */
-export async function keepCustomerStep(deps: ActivityDeps, hold: Hold, step: CustomerStep): Promise<void> {
-  if (step.clientSecret === undefined && step.nextAction === undefined) return;
-  const sealed = deps.box.seal(JSON.stringify(step), CUSTOMER_STEP_PURPOSE);
-  await storeCustomerStep(deps.db, hold.merchantId, hold.preAuthNo, sealed);
-}
-
 /**
  * Sends the call under its own key and says what came of it. A fault becomes `unsettled`: only its kind decides how it
  * is settled, and nothing here may choose another key, account or amount.
  */
-export async function send(
+export async function send<S extends { readonly status: string }, R, Op extends CallOperation>(
   deps: ActivityDeps,
-  row: PreAuthRow,
-  hold: Hold,
-  call: ChannelCall,
+  subject: Subject<S, R, Op>,
+  call: ChannelCall<Op>,
   timeoutMs: number,
-): Promise<CallReport> {
-  const adapter = await deps.adapterOf(call.channelAccountId);
+): Promise<SubjectReport<S, R>> {
   try {
-    const answer = await carryOut(deps, adapter, row, hold, call, exchangeOf(timeoutMs));
-    return await judgeAnswer(deps, adapter, hold, call, answer, timeoutMs);
+    const answer = await subject.carryOut(call, identityOf(subject.object, call), exchangeOf(timeoutMs));
+    return await judgeAnswer(deps, subject, call, answer, timeoutMs);
   } catch (error) {
     if (!(error instanceof ChannelFault)) throw error;
     if (error.storedAnswer) await markStoredError(deps.db, call.id);
-    return unsettled(
-      deps,
-      hold,
-      { ...call, storedError: call.storedError || error.storedAnswer },
-      error.message,
-    );
+    const known = { ...call, storedError: call.storedError || error.storedAnswer };
+    return unsettled(deps, subject, known, error.message);
   }
 }
 
-async function carryOut(
+/** Sends an open call's key again, as long as the channel still knows what it did under it. */
+export async function resend<S extends { readonly status: string }, R, Op extends CallOperation>(
   deps: ActivityDeps,
-  adapter: ChannelAdapter,
-  row: PreAuthRow,
-  hold: Hold,
-  call: ChannelCall,
-  exchange: Exchange,
-): Promise<HoldAnswer> {
-  const identity = identityOf(hold, call);
-  switch (call.operation) {
-    case 'create': {
-      const { answer, customer } = await adapter.createPreAuth(createRequest(row), identity, exchange);
-      await keepCustomerStep(deps, hold, customer);
-      return answer;
-    }
-    case 'capture':
-      return adapter.capturePreAuth(
-        {
-          channelPreAuthNo: channelNo(hold),
-          amount: call.amount,
-          currency: call.currency,
-          final: call.final,
-        },
-        identity,
-        exchange,
-      );
-    case 'cancel':
-      return adapter.cancelPreAuth(
-        { channelPreAuthNo: channelNo(hold), currency: call.currency },
-        identity,
-        exchange,
-      );
+  subject: Subject<S, R, Op>,
+  call: ChannelCall<Op>,
+  timeoutMs: number,
+): Promise<SubjectReport<S, R>> {
+  if (!mayReplay(evidenceOf(call), subject.limitsOf(call), deps.now())) {
+    // Asked in another way at once, and not when the next attempt would be due.
+    return { ...unsettled(deps, subject, call, 'the key cannot be replayed'), retryAfterMs: 0 };
   }
-}
-
-function channelNo(hold: Hold): string {
-  if (hold.channelPreAuthNo === null)
-    throw new Error(`hold ${hold.preAuthNo} has no object at its channel yet`);
-  return hold.channelPreAuthNo;
-}
-
-function createRequest(row: PreAuthRow) {
-  return {
-    preAuthNo: row.pre_auth_no,
-    orderNo: row.order_no,
-    amount: row.amount,
-    currency: row.currency,
-    ...(row.customer_email !== null ? { customerEmail: row.customer_email } : {}),
-    ...(row.description !== null ? { description: row.description } : {}),
-    ...(row.return_url !== null ? { returnUrl: row.return_url } : {}),
-  };
+  // A create that was written a moment ago and not counted yet: its row says well enough when it was sent, and a create
+  // moves no money before the customer, who has not been given its secret yet, confirms it.
+  const isFirst =
+    call.operation === 'create' && call.attempts === 0 && deps.now() - call.createdAtMs < UNCOUNTED_MS;
+  return send(deps, subject, isFirst ? call : await touchCall(deps.db, call), timeoutMs);
 }
 
 /** An answer settles the call only when it shows the call's effect; after "wrong state" the object itself is asked. */
-async function judgeAnswer(
+async function judgeAnswer<S extends { readonly status: string }, R, Op extends CallOperation>(
   deps: ActivityDeps,
-  adapter: ChannelAdapter,
-  hold: Hold,
-  call: ChannelCall,
-  answer: HoldAnswer,
+  subject: Subject<S, R, Op>,
+  call: ChannelCall<Op>,
+  answer: AnswerOf<S>,
   timeoutMs: number,
-): Promise<CallReport> {
+): Promise<SubjectReport<S, R>> {
   if (answer.kind !== 'declined') {
-    return settledBy(call, hold, answer.snapshot) === undefined
-      ? unsettled(deps, hold, call, `the channel answered ${answer.snapshot.status}`)
-      : { kind: 'answered', callId: call.id, answer };
+    return subject.isAnswered(call, answer)
+      ? { kind: 'answered', callId: call.id, answer }
+      : unsettled(deps, subject, call, `the channel answered ${answer.snapshot.status}`);
   }
   // Refused at the door, before the key was looked at: that speaks of this send only, and an earlier one may have worked.
   if (answer.code === 'account_invalid' && call.attempts > 1) {
-    return unsettled(deps, hold, call, 'the channel does not accept the account');
+    return unsettled(deps, subject, call, 'the channel does not accept the account');
   }
   if (call.operation === 'create' || answer.code !== 'invalid_state')
     return { kind: 'answered', callId: call.id, answer };
-  const reading = await adapter.queryPreAuth(channelNo(hold), exchangeOf(timeoutMs));
+  const reading = await subject.readAfterRefusal(exchangeOf(timeoutMs));
   return reading === undefined
     ? { kind: 'answered', callId: call.id, answer }
     : { kind: 'answered', callId: call.id, answer, reading };
 }
 
-export function evidenceOf(call: ChannelCall): CallEvidence {
+export function evidenceOf(call: ChannelCall<CallOperation>): CallEvidence {
   return {
     createdAtMs: call.createdAtMs,
     lastSentAtMs: call.lastSentAtMs,
@@ -157,26 +99,17 @@ export function evidenceOf(call: ChannelCall): CallEvidence {
   };
 }
 
-export function unsettled(deps: ActivityDeps, hold: Hold, call: ChannelCall, reason: string): CallReport {
-  const retryAfterMs = settleDelayMs(evidenceOf(call), limitsOf(deps, hold), deps.now());
+export function unsettled<S extends { readonly status: string }, R, Op extends CallOperation>(
+  deps: ActivityDeps,
+  subject: Subject<S, R, Op>,
+  call: ChannelCall<Op>,
+  reason: string,
+): Extract<SubjectReport<S, R>, { kind: 'unsettled' }> {
+  const retryAfterMs = settleDelayMs(evidenceOf(call), subject.limitsOf(call), deps.now());
+  const { kind, no } = subject.object;
   deps.log.warn(
-    { preAuthNo: hold.preAuthNo, operation: call.operation, n: call.n, reason, retryAfterMs },
+    { object: `${kind}/${no}`, operation: call.operation, n: call.n, reason, retryAfterMs },
     'outcome unknown',
   );
   return { kind: 'unsettled', callId: call.id, retryAfterMs, reason: reason.slice(0, 200) };
-}
-
-/** The object as the channel shows it now, by its id or, before there is one, by the identity of the call. */
-export async function readObject(
-  deps: ActivityDeps,
-  adapter: ChannelAdapter,
-  hold: Hold,
-  call: ChannelCall,
-  exchange: Exchange,
-): Promise<HoldSnapshot | undefined> {
-  if (hold.channelPreAuthNo !== null) return adapter.queryPreAuth(hold.channelPreAuthNo, exchange);
-  const created = { fromUnixSeconds: call.createdAtMs / 1000, toUnixSeconds: call.lastSentAtMs / 1000 };
-  const [found] = await adapter.findPreAuths(identityOf(hold, call), created, exchange);
-  if (found !== undefined) await keepCustomerStep(deps, hold, found.customer);
-  return found?.snapshot;
 }

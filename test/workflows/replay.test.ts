@@ -1,7 +1,7 @@
 /**
- * Every recorded history is replayed against the workflows as they are now: a change that would break holds or deliveries
- * under way fails here. Recorded by dev/record-histories.ts and dev/record-webhook-histories.ts (before 1.0 they may be
- * recorded again).
+ * Every recorded history is replayed against the workflows as they are now: a change that would break holds, payments or
+ * deliveries under way fails here. Recorded by dev/record-histories.ts, dev/record-payment-histories.ts and
+ * dev/record-webhook-histories.ts (before 1.0 they may be recorded again).
  */
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,10 +10,14 @@ import { historyFromJSON } from '@temporalio/common/lib/proto-utils';
 import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
 import type { WorkflowBundle } from '@temporalio/worker';
 import { HISTORY_PATHS } from '../../dev/history-paths';
+import { PAYMENT_PATHS } from '../../dev/payment-history-paths';
 import { DELIVERY_PATHS, SWEEP_PATH } from '../../dev/webhook-history-paths';
 
 const FOLDER = join(__dirname, 'histories');
-const NAMES = [...[...HISTORY_PATHS, ...DELIVERY_PATHS].map(({ name }) => name), SWEEP_PATH];
+const NAMES = [
+  ...[...HISTORY_PATHS, ...PAYMENT_PATHS, ...DELIVERY_PATHS].map(({ name }) => name),
+  SWEEP_PATH,
+];
 const EXPECTED = NAMES.map((name) => `${name}.json`).sort();
 const WORKFLOW_ID = 'pre-auth/11111111-1111-4111-8111-111111111111/REPLAYED';
 

@@ -1,0 +1,236 @@
+/**
+ * The paths through a payment's life that are recorded: what the activities answer one after the other, and what is said
+ * to the workflow from outside. What they do in earnest is tested elsewhere; a history only shows what the workflow asks.
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { WorkflowHandle } from '@temporalio/client';
+import type { Activities } from '../src/activities';
+import type { PaymentAnswer, PaymentSnapshot } from '../src/domain/channel-payment';
+import { refuse } from '../src/domain/errors';
+import type { Payment, PaymentStatus } from '../src/domain/payment';
+import { cancelPaymentUpdate, paymentStateQuery } from '../src/workflows/messages';
+
+type PaymentActivity =
+  | 'executePayment'
+  | 'recordPaymentAnswer'
+  | 'readPaymentObject'
+  | 'settlePaymentCall'
+  | 'settlePaymentByOperator';
+
+/** One answer of one activity. */
+export type PaymentAnswered = {
+  [Name in PaymentActivity]: readonly [activity: Name, answer: Awaited<ReturnType<Activities[Name]>>];
+}[PaymentActivity];
+
+export interface PaymentPath {
+  readonly name: string;
+  /** @param payment as it was made: it ends `lifeMs` from now */
+  readonly answers: (payment: Payment) => readonly PaymentAnswered[];
+  readonly lifeMs: number;
+  readonly drive?: (workflow: WorkflowHandle) => Promise<unknown>;
+  /** What the workflow returns. */
+  readonly ends: PaymentStatus;
+}
+
+const LONG_MS = 600_000;
+const POLL_MS = 50;
+const CALL_ID = '00000000-0000-4000-8000-000000000001';
+const NO = 'channel-1';
+
+const snapshot = (status: PaymentSnapshot['status']): PaymentSnapshot => ({
+  ...{ channelPaymentNo: NO, status, currency: 'USD', amount: 50_000, amountRefunded: 0 },
+  amountPaid: status === 'succeeded' ? 50_000 : 0,
+});
+const answer = (status: PaymentSnapshot['status']): PaymentAnswer => ({
+  kind: status === 'requires_action' || status === 'processing' ? 'pending' : 'done',
+  snapshot: snapshot(status),
+});
+const as = (payment: Payment, status: PaymentStatus): Payment => ({
+  ...{ ...payment, status, version: payment.version + 1, handedOut: true },
+  channelPaymentNo: status === 'pending' || status === 'failed' ? null : NO,
+});
+
+const answered = (payment: Payment, status: PaymentSnapshot['status']): PaymentAnswered => [
+  'executePayment',
+  { payment, report: { kind: 'answered', callId: CALL_ID, answer: answer(status) } },
+];
+const recorded = (payment: Payment, completionDue = false): PaymentAnswered => [
+  'recordPaymentAnswer',
+  { payment, result: { kind: 'done' }, completionDue },
+];
+const read = (payment: Payment, completionDue = false): PaymentAnswered => [
+  'readPaymentObject',
+  { payment, answered: true, completionDue },
+];
+const unsettled = (retryAfterMs: number) =>
+  ({ kind: 'unsettled', callId: CALL_ID, retryAfterMs, reason: 'no answer' }) as const;
+
+/** Created, and waiting for its customer. */
+const made = (payment: Payment): readonly [PaymentAnswered, PaymentAnswered] => [
+  answered(payment, 'requires_action'),
+  recorded(as(payment, 'requires_action')),
+];
+
+const resync = (workflow: WorkflowHandle) => workflow.signal('resync');
+const cancel = (workflow: WorkflowHandle) =>
+  workflow.executeUpdate(cancelPaymentUpdate, {
+    args: [{ kind: 'cancel', commandId: randomUUID(), by: 'api' }],
+  });
+
+const declined: PaymentPath = {
+  name: 'payment-declined',
+  lifeMs: LONG_MS,
+  answers: (payment) => [
+    [
+      'executePayment',
+      {
+        payment,
+        report: {
+          kind: 'answered',
+          callId: CALL_ID,
+          answer: { kind: 'declined', code: 'account_invalid', providerCode: 'api_key' },
+        },
+      },
+    ],
+    [
+      'recordPaymentAnswer',
+      {
+        payment: { ...as(payment, 'failed'), declineCode: 'account_invalid' },
+        result: { kind: 'refused', refusal: refuse('CHANNEL_DECLINED') },
+        completionDue: false,
+      },
+    ],
+  ],
+  ends: 'failed',
+};
+
+const decidedByOperator: PaymentPath = {
+  name: 'payment-decided-by-operator',
+  lifeMs: LONG_MS,
+  answers: (payment) => {
+    const stuck = { ...payment, needsAttention: 'outcome of create unknown' };
+    return [
+      ['executePayment', { payment, report: unsettled(50) }],
+      ['settlePaymentCall', { payment: stuck, report: unsettled(LONG_MS) }],
+      [
+        'settlePaymentByOperator',
+        { payment: as(payment, 'failed'), result: { kind: 'done' }, completionDue: false },
+      ],
+    ];
+  },
+  async drive(workflow) {
+    while ((await workflow.query(paymentStateQuery)).payment?.needsAttention == null) await sleep(POLL_MS);
+    await workflow.signal('settle', { by: 'operator', reason: 'not there', outcome: 'not_executed' });
+  },
+  ends: 'failed',
+};
+
+const resumed: PaymentPath = {
+  name: 'payment-resumed',
+  lifeMs: LONG_MS,
+  answers: (payment) => {
+    const open = as(payment, 'requires_action');
+    const openCall = { id: CALL_ID, operation: 'cancel', commandId: randomUUID() } as const;
+    return [
+      ['executePayment', { payment: open, report: { kind: 'settled', result: { kind: 'done' } } }],
+      ['readPaymentObject', { payment: open, answered: true, completionDue: false, openCall }],
+      [
+        'settlePaymentCall',
+        { payment: open, report: { kind: 'answered', callId: CALL_ID, answer: answer('canceled') } },
+      ],
+      recorded(as(payment, 'cancelled')),
+    ];
+  },
+  ends: 'cancelled',
+};
+
+const completed: PaymentPath = {
+  name: 'payment-completed',
+  lifeMs: LONG_MS,
+  answers: (payment) => [
+    ...made(payment),
+    read(as(payment, 'processing'), true),
+    answered(as(payment, 'processing'), 'succeeded'),
+    recorded(as(payment, 'success')),
+  ],
+  drive: resync,
+  ends: 'success',
+};
+
+export const PAYMENT_PATHS: readonly PaymentPath[] = [
+  {
+    name: 'payment-paid',
+    lifeMs: LONG_MS,
+    answers: (payment) => [...made(payment), read(as(payment, 'success'))],
+    drive: resync,
+    ends: 'success',
+  },
+  {
+    name: 'payment-cancelled',
+    lifeMs: LONG_MS,
+    answers: (payment) => [
+      ...made(payment),
+      answered(as(payment, 'requires_action'), 'canceled'),
+      recorded(as(payment, 'cancelled')),
+    ],
+    drive: cancel,
+    ends: 'cancelled',
+  },
+  {
+    name: 'payment-cancelled-in-web-ui',
+    lifeMs: LONG_MS,
+    answers: (payment) => [
+      ...made(payment),
+      answered(as(payment, 'requires_action'), 'canceled'),
+      recorded(as(payment, 'cancelled')),
+    ],
+    drive: (workflow) => workflow.cancel(),
+    ends: 'cancelled',
+  },
+  {
+    name: 'payment-expired',
+    lifeMs: 700,
+    answers: (payment) => [
+      ...made(payment),
+      answered(as(payment, 'requires_action'), 'canceled'),
+      recorded(as(payment, 'expired')),
+    ],
+    ends: 'expired',
+  },
+  {
+    name: 'payment-processing-beyond-its-end',
+    lifeMs: 700,
+    answers: (payment) => [
+      ...made(payment),
+      read(as(payment, 'processing')),
+      read(as(payment, 'processing')),
+      read(as(payment, 'success')),
+    ],
+    drive: resync,
+    ends: 'success',
+  },
+  {
+    name: 'payment-cancel-answer-lost',
+    lifeMs: LONG_MS,
+    answers: (payment) => {
+      const open = as(payment, 'requires_action');
+      return [
+        ...made(payment),
+        ['executePayment', { payment: open, report: unsettled(100) }],
+        ['settlePaymentCall', { payment: open, report: unsettled(200) }],
+        [
+          'settlePaymentCall',
+          { payment: open, report: { kind: 'answered', callId: CALL_ID, answer: answer('canceled') } },
+        ],
+        recorded(as(payment, 'cancelled')),
+      ];
+    },
+    drive: cancel,
+    ends: 'cancelled',
+  },
+  completed,
+  declined,
+  decidedByOperator,
+  resumed,
+];

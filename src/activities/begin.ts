@@ -1,0 +1,76 @@
+/** How a command gets its call: found where it was begun before, written where it is new. May run twice, at any point. */
+import type { CallOperation, ChannelCall, HoldOperation } from '../domain/channel-call';
+import type { Refusal } from '../domain/errors';
+import { findCalls, insertCall } from '../stores/channel-calls';
+import type { NewCall } from '../stores/channel-calls';
+import type { ActivityDeps } from './deps';
+import type { Subject, SubjectReport } from './subject';
+
+const MAX_LOOKS = 5;
+
+/** A command as it is begun: judged by the row, which is read anew at every look. */
+export interface Beginning<
+  Row extends { readonly version: number },
+  S extends { readonly status: string },
+  R,
+  Op extends CallOperation = HoldOperation,
+> {
+  readonly commandId: string;
+  read(): Promise<Row>;
+  subjectOf(row: Row): Subject<S, R, Op>;
+  /** Whether the latest call of this very command is its end. One that keeps trying under its name is not over with it. */
+  isOver(own: ChannelCall<Op>): boolean;
+  /** Judges the command by the row. undefined: its call is written with the row, so it cannot be missing. */
+  readonly newCall: ((row: Row) => Promise<NewCall<Op> | Refusal>) | undefined;
+}
+
+/** Either the call to send (`fresh`: written just now, so nobody has sent it), or the end of the step. */
+type Begun<S, R, Op extends CallOperation> =
+  { readonly call: ChannelCall<Op>; readonly fresh: boolean } | { readonly report: SubjectReport<S, R> };
+
+/**
+ * Looks, judges and writes the call, the last only if the object is still as it was judged: an attempt that stalled since
+ * it looked writes nothing, looks again and finds what a later one did.
+ */
+export async function begin<
+  Row extends { readonly version: number },
+  S extends { readonly status: string },
+  R,
+  Op extends CallOperation,
+>(
+  deps: ActivityDeps,
+  beginning: Beginning<Row, S, R, Op>,
+): Promise<{ row: Row; subject: Subject<S, R, Op>; next: Begun<S, R, Op> }> {
+  const { commandId } = beginning;
+  for (let look = 1; look <= MAX_LOOKS; look++) {
+    const row = await beginning.read();
+    const subject = beginning.subjectOf(row);
+    const calls = await findCalls<Op>(deps.db, subject.object, commandId);
+    const isBegun = calls.own !== undefined && beginning.isOver(calls.own);
+    if (calls.open !== undefined || isBegun) {
+      // The row was read first, so it may be older than what its calls say; not so before anything was sent.
+      const current = calls.open?.attempts === 0 ? row : await beginning.read();
+      const now = beginning.subjectOf(current);
+      return { row: current, subject: now, next: resume(calls, now, commandId) };
+    }
+    if (beginning.newCall === undefined)
+      throw new Error(`${subject.object.kind} ${subject.object.no} has no ${commandId} call`);
+    const call = await beginning.newCall(row);
+    if ('code' in call) return { row, subject, next: { report: { kind: 'refused', refusal: call } } };
+    const inserted = await insertCall(deps.db, call, row.version);
+    if (inserted !== undefined) return { row, subject, next: { call: inserted, fresh: true } };
+  }
+  throw new Error(`the object of command ${commandId} changed at each of ${MAX_LOOKS} looks`);
+}
+
+/** What the call rows say of a step that was begun, or that has to wait for another one. */
+function resume<S extends { readonly status: string }, R, Op extends CallOperation>(
+  { open, own }: { open: ChannelCall<Op> | undefined; own: ChannelCall<Op> | undefined },
+  subject: Subject<S, R, Op>,
+  commandId: string,
+): Begun<S, R, Op> {
+  if (open?.commandId === commandId) return { call: open, fresh: false };
+  if (open !== undefined) return { report: { kind: 'other_open', callId: open.id } };
+  if (own === undefined) throw new Error(`command ${commandId} has no call to go on with`);
+  return { report: { kind: 'settled', result: subject.resultOf(own, own.state, own.declineCode) } };
+}

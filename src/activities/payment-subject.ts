@@ -1,0 +1,110 @@
+/** A payment as the subject of its calls: its verbs, and what its snapshots tell. */
+import type { CustomerStep } from '../domain/channel';
+import type { PaymentSnapshot, PaymentVerbs } from '../domain/channel-payment';
+import {
+  paymentAnswerState,
+  paymentResultOf,
+  paymentSettledBy,
+  paymentShowsAbsence,
+} from '../domain/payment-call';
+import { paymentObject } from '../domain/payment';
+import type { Payment } from '../domain/payment';
+import type { PaymentResult } from '../domain/payment-commands';
+import { PAYMENT_STEP_PURPOSE, setPaymentAttention, storePaymentStep, toPayment } from '../stores/payments';
+import type { PaymentRow } from '../stores/payments';
+import type { ActivityDeps, PaymentRef } from './deps';
+import type { Subject, SubjectReport } from './subject';
+
+export type PaymentReport = SubjectReport<PaymentSnapshot, PaymentResult>;
+
+/** The verbs of payments and refunds of an account. */
+export function verbsFor(deps: ActivityDeps, channelAccountId: string): Promise<PaymentVerbs> {
+  return deps.adapterOf(channelAccountId);
+}
+
+/** @param verbs those of the payment's own account, which no call ever changes */
+export function paymentSubject(
+  deps: ActivityDeps,
+  row: PaymentRow,
+  verbs: PaymentVerbs,
+): Subject<PaymentSnapshot, PaymentResult> {
+  const payment = toPayment(row);
+  const capabilities = deps.paymentCapabilities(payment.channel);
+  const waitsForUs = (snapshot: PaymentSnapshot) => verbs.needsCompletion(snapshot);
+  return {
+    object: paymentObject(payment),
+    limitsOf: ({ operation }) => ({
+      horizonMs:
+        (operation === 'create' ? capabilities.createHorizonSeconds : capabilities.horizonSeconds) * 1000,
+      proofGapMs: deps.proofGapMs,
+      proofAfterSendMs: deps.proofAfterSendMs,
+    }),
+    async carryOut({ operation, currency }, identity, exchange) {
+      switch (operation) {
+        case 'create': {
+          const { answer, customer } = await verbs.createPayment(createRequest(row), identity, exchange);
+          await keepPaymentStep(deps, payment, customer);
+          return answer;
+        }
+        case 'capture':
+          return verbs.completePayment(channelNo(payment), identity, exchange);
+        case 'cancel':
+          return verbs.cancelPayment({ channelPaymentNo: channelNo(payment), currency }, identity, exchange);
+      }
+    },
+    isAnswered: (call, answer) => paymentAnswerState(call, answer, waitsForUs(answer.snapshot)) !== undefined,
+    readAfterRefusal: (exchange) => verbs.queryPayment(channelNo(payment), exchange),
+    async find(call, identity, exchange) {
+      if (payment.channelPaymentNo !== null) return verbs.queryPayment(payment.channelPaymentNo, exchange);
+      const created = { fromUnixSeconds: call.createdAtMs / 1000, toUnixSeconds: call.lastSentAtMs / 1000 };
+      const [found] = await verbs.findPayments(identity, created, exchange);
+      if (found !== undefined) await keepPaymentStep(deps, payment, found.customer);
+      return found?.snapshot;
+    },
+    isSettledBy: (call, snapshot) => paymentSettledBy(call, snapshot, waitsForUs(snapshot)) !== undefined,
+    showsAbsence: (call, snapshot) =>
+      paymentShowsAbsence(call, snapshot, {
+        findable: capabilities.findable,
+        waitsForUs: snapshot !== undefined && waitsForUs(snapshot),
+      }),
+    resultOf: (call, state, declineCode) => paymentResultOf(call, state, declineCode, payment),
+    async askForDecision(reason) {
+      if (await setPaymentAttention(deps.db, payment, reason))
+        deps.log.error({ paymentNo: payment.paymentNo, reason }, 'a payment needs attention');
+    },
+  };
+}
+
+/** The row, which must be there: payments are never deleted. */
+export async function mustHave(
+  reading: Promise<PaymentRow | undefined>,
+  { merchantId, paymentNo }: PaymentRef,
+): Promise<PaymentRow> {
+  const row = await reading;
+  if (row === undefined) throw new Error(`there is no payment ${paymentNo} of merchant ${merchantId}`);
+  return row;
+}
+
+function channelNo({ paymentNo, channelPaymentNo }: Payment): string {
+  if (channelPaymentNo === null) throw new Error(`payment ${paymentNo} has no object at its channel yet`);
+  return channelPaymentNo;
+}
+
+/** Keeps what the customer's browser needs, encrypted, before anybody can ask for it. */
+async function keepPaymentStep(deps: ActivityDeps, payment: Payment, step: CustomerStep): Promise<void> {
+  if (step.clientSecret === undefined && step.nextAction === undefined) return;
+  await storePaymentStep(deps.db, payment, deps.box.seal(JSON.stringify(step), PAYMENT_STEP_PURPOSE));
+}
+
+function createRequest(row: PaymentRow) {
+  return {
+    paymentNo: row.payment_no,
+    orderNo: row.order_no,
+    amount: row.amount,
+    currency: row.currency,
+    expiresAtUnixSeconds: Math.floor(row.expires_at.getTime() / 1000),
+    ...(row.customer_email !== null ? { customerEmail: row.customer_email } : {}),
+    ...(row.description !== null ? { description: row.description } : {}),
+    ...(row.return_url !== null ? { returnUrl: row.return_url } : {}),
+  };
+}

@@ -1,0 +1,185 @@
+/**
+ * Create a payment. PostgreSQL first: one transaction holds everything that makes it a promise, then the workflow. Once
+ * the row is committed the payment is accepted, whatever becomes of Temporal, the channel or this process.
+ */
+import { randomBytes } from 'node:crypto';
+import type { PoolClient } from 'pg';
+import { checkPaymentAmount } from '../../channels/registry';
+import { CREATE_COMMAND_ID } from '../../domain/channel-call';
+import { fail, HoldfastError } from '../../domain/errors';
+import { generateNumber } from '../../domain/ids';
+import { isPaymentClosed, paymentObject } from '../../domain/payment';
+import { decideChannel } from '../../domain/routing/decision';
+import type { RoutingDecision } from '../../domain/routing/decision';
+import { insertCall } from '../../stores/channel-calls';
+import { findAccountFor } from '../../stores/channel-accounts';
+import type { ChannelAccountSummary } from '../../stores/channel-accounts';
+import { findOrderClaim } from '../../stores/order-claims';
+import { insertPayment, readPayment } from '../../stores/payments';
+import type { NewPayment, PaymentRow } from '../../stores/payments';
+import { withTransaction } from '../../stores/postgres';
+import { ensureImplicitEndpoint } from '../../stores/webhook-endpoints';
+import { checkWebhookUrl } from '../../webhooks/ssrf-guard';
+import { canonicalHash } from '../idempotency';
+import type { IdempotentRequest, Ownership } from '../idempotency';
+import type { MerchantCaller, RouteAnswer } from '../route';
+import type { PaymentDeps } from './deps';
+import type { CreatePaymentBody } from './schemas';
+import { showPayment } from './view';
+
+export async function createPayment(
+  deps: PaymentDeps,
+  caller: MerchantCaller,
+  body: CreatePaymentBody,
+  idem: IdempotentRequest,
+): Promise<RouteAnswer> {
+  if (caller.status === 'suspended')
+    throw fail('FORBIDDEN', undefined, 'This merchant is suspended: nothing new is taken.');
+  const number = generateNumber('PY', new Date(), randomBytes(8));
+  return idem.run(number, async (own) => {
+    const paymentNo = own.number ?? number;
+    const decision = decideChannel(body.channel);
+    const account = await eligibleAccount(deps, caller, body, decision);
+    const notifyOrigin = checkedNotifyOrigin(deps, body.notify_url);
+    const order = { caller, body, paymentNo, decision, account, notifyOrigin };
+    await withTransaction(deps.db, (tx) => insertAll(deps, tx, own, order));
+    return answerFor(deps, caller.merchantId, paymentNo, own);
+  });
+}
+
+/** Refuses, before anything is written, what this channel cannot take. */
+async function eligibleAccount(
+  deps: PaymentDeps,
+  { merchantId, world }: MerchantCaller,
+  { amount, currency }: CreatePaymentBody,
+  { channel }: RoutingDecision,
+): Promise<ChannelAccountSummary> {
+  const account = await findAccountFor(deps.db, { merchantId, world, channel });
+  if (account === undefined) throw fail('CHANNEL_NOT_AVAILABLE', { channel });
+  const refusal = checkPaymentAmount(channel, { amount, currency }, account.contract);
+  if (refusal !== undefined) throw new HoldfastError(refusal);
+  return account;
+}
+
+function checkedNotifyOrigin(deps: PaymentDeps, notifyUrl: string | undefined): string | undefined {
+  if (notifyUrl === undefined) return undefined;
+  const verdict = checkWebhookUrl(notifyUrl, deps.webhookUrlPolicy);
+  if (verdict.ok) return verdict.origin;
+  const { code, reason } = verdict;
+  throw fail('WEBHOOK_URL_NOT_ALLOWED', { field: 'notify_url', code, reason });
+}
+
+interface Order {
+  readonly caller: MerchantCaller;
+  readonly body: CreatePaymentBody;
+  readonly paymentNo: string;
+  readonly decision: RoutingDecision;
+  readonly account: ChannelAccountSummary;
+  readonly notifyOrigin: string | undefined;
+}
+
+/** Row, order claim, decision, first channel call and idempotency record, or nothing. Does nothing when an earlier owner of this request did it. */
+async function insertAll(deps: PaymentDeps, tx: PoolClient, own: Ownership, order: Order): Promise<void> {
+  const { body, paymentNo, account, notifyOrigin } = order;
+  const { merchantId } = order.caller;
+  await own.insertWithin(tx);
+  const bodyHash = canonicalHash(body);
+  const inserted = await insertPayment(tx, rowOf(deps, order, bodyHash), order.decision);
+  if (inserted === 'exists') {
+    const existing = await readPayment(tx, merchantId, paymentNo);
+    if (existing?.body_hash.equals(bodyHash) === true) return;
+    throw new Error(`the generated number ${paymentNo} is taken`);
+  }
+  if (inserted === 'order_taken') {
+    // Dropped between the two statements: the next try will get it, and "in progress" is what it was a moment ago.
+    const claim = await findOrderClaim(tx, merchantId, body.order_no);
+    const { kind, number, state } = claim ?? { state: 'live' };
+    throw fail(state === 'paid' ? 'ORDER_ALREADY_PAID' : 'ORDER_IN_PROGRESS', { kind, number });
+  }
+  if (notifyOrigin !== undefined && !(await ensureImplicitEndpoint(tx, merchantId, notifyOrigin)))
+    throw fail('WEBHOOK_ENDPOINT_LIMIT');
+  await insertCall(tx, {
+    object: paymentObject({ merchantId, paymentNo }),
+    channelAccountId: account.id,
+    operation: 'create',
+    amount: body.amount,
+    currency: body.currency,
+    final: true,
+    commandId: CREATE_COMMAND_ID,
+    sentNow: false,
+  });
+}
+
+function rowOf(
+  deps: PaymentDeps,
+  { caller, body, paymentNo, decision, account }: Order,
+  bodyHash: Buffer,
+): NewPayment {
+  return {
+    merchant_id: caller.merchantId,
+    payment_no: paymentNo,
+    order_no: body.order_no,
+    world: caller.world,
+    channel: decision.channel,
+    channel_account_id: account.id,
+    currency: body.currency,
+    amount: body.amount,
+    customer_email: body.customer_email ?? null,
+    description: body.description ?? null,
+    country: body.country ?? null,
+    return_url: body.return_url ?? null,
+    notify_url: body.notify_url ?? null,
+    metadata: body.metadata ?? {},
+    body_hash: bodyHash,
+    expires_in_seconds: body.expires_in ?? deps.expiresInSeconds,
+  };
+}
+
+async function answerFor(
+  deps: PaymentDeps,
+  merchantId: string,
+  paymentNo: string,
+  own: Ownership,
+): Promise<RouteAnswer> {
+  const known = own.takenOver ? await readPayment(deps.db, merchantId, paymentNo) : undefined;
+  const row =
+    known !== undefined && isAnswered(known) ? known : await awaitChannel(deps, merchantId, paymentNo, own);
+  if (row.status === 'failed') {
+    const details = { payment_no: paymentNo, decline_code: row.decline_code, status: row.status };
+    const message = `The channel declined: ${row.decline_code ?? 'no reason given'}.`;
+    throw fail('CHANNEL_DECLINED', details, message);
+  }
+  const data = await showPayment(deps, row);
+  return isAnswered(row) ? { status: 201, data, message: 'Payment created' } : acceptedAnswer(data);
+}
+
+/** The payment is under way: its address tells what becomes of it. */
+export function acceptedAnswer(data: { readonly payment_no: string }): RouteAnswer {
+  const location = `/api/v1/payments/${data.payment_no}`;
+  const message = `Accepted; ask ${location} for the outcome`;
+  return { status: 202, data, message, headers: { Location: location } };
+}
+
+function isAnswered(row: PaymentRow): boolean {
+  return row.channel_payment_no !== null || isPaymentClosed(row.status);
+}
+
+/** Starts the workflow and waits for the channel's answer. Whatever goes wrong here, the payment is accepted: 202. */
+async function awaitChannel(
+  deps: PaymentDeps,
+  merchantId: string,
+  paymentNo: string,
+  own: Ownership,
+): Promise<PaymentRow> {
+  try {
+    await deps.gateway.awaitCreated({ merchantId, paymentNo }, own.recordId, deps.waitTimeoutMs);
+  } catch (error) {
+    deps.log.warn(
+      { err: error, paymentNo },
+      'no answer for a new payment in time; its workflow or the pick-up carries on',
+    );
+  }
+  const row = await readPayment(deps.db, merchantId, paymentNo);
+  if (row === undefined) throw new Error(`the row of payment ${paymentNo} is gone`);
+  return row;
+}

@@ -1,0 +1,18 @@
+import type { Logger } from '../../observability/logger';
+import type { Database } from '../../stores/postgres';
+import type { SecretBox } from '../../stores/secret-box';
+import type { PaymentGateway } from '../../temporal/payment-gateway';
+import type { WebhookUrlPolicy } from '../../webhooks/ssrf-guard';
+
+export interface PaymentDeps {
+  readonly db: Database;
+  readonly box: SecretBox;
+  readonly log: Logger;
+  readonly gateway: PaymentGateway;
+  /** How long a request waits for the channel before it is answered 202. */
+  readonly waitTimeoutMs: number;
+  /** How long a payment waits for its customer when the request does not say. */
+  readonly expiresInSeconds: number;
+  readonly minExpiresInSeconds: number;
+  readonly webhookUrlPolicy: WebhookUrlPolicy;
+}
