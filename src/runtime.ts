@@ -6,7 +6,8 @@ import { createActivities } from './activities';
 import type { Activities } from './activities';
 import { createWebhookActivities } from './activities/webhook-index';
 import type { WebhookActivities } from './activities/webhook-index';
-import { capabilitiesOf, createChannelRegistry } from './channels/registry';
+import { createChannelRegistry, holdHorizonSecondsOf, paymentCapabilitiesOf } from './channels/registry';
+import type { ChannelRegistryOptions } from './channels/registry';
 import type { Config } from './config/config';
 import type { DeliveryJob } from './domain/webhook/delivery-policy';
 import type { Logger } from './observability/logger';
@@ -20,6 +21,12 @@ import type { Database } from './stores/postgres';
 import { createSecretBox } from './stores/secret-box';
 import type { SecretBox } from './stores/secret-box';
 import { leaseForRetry } from './stores/webhook-lanes';
+import { createObjectGateway } from './temporal/object-gateway';
+import type { ObjectGateway } from './temporal/object-gateway';
+import { createPaymentGateway } from './temporal/payment-gateway';
+import type { PaymentGateway } from './temporal/payment-gateway';
+import { createRefundGateway } from './temporal/refund-gateway';
+import type { RefundGateway } from './temporal/refund-gateway';
 import { createPreAuthGateway } from './temporal/pre-auth-gateway';
 import type { PreAuthGateway } from './temporal/pre-auth-gateway';
 import { createWebhookGateway } from './temporal/webhook-gateway';
@@ -44,9 +51,23 @@ export function createFoundation(config: Config, log: Logger): Foundation {
     log.warn({ err: error }, 'an idle database connection was lost'),
   );
   const box = createSecretBox(config.HOLDFAST_ENCRYPTION_KEYS);
-  const channels = createChannelRegistry({ stripeApiBase: config.STRIPE_API_BASE });
+  const channels = createChannelRegistry(channelOptions(config));
   const accounts = createAccountDirectory(db, box, (account) => channels.adapterFor(account));
   return { config, log, db, box, accounts };
+}
+
+function channelOptions(config: Config): ChannelRegistryOptions {
+  const publicUrl = config.API_PUBLIC_URL.replace(/\/$/, '');
+  return {
+    stripeApiBase: config.STRIPE_API_BASE,
+    paypalApiBase: config.PAYPAL_API_BASE,
+    alipayGateway: config.ALIPAY_GATEWAY,
+    btcpayApiBase: config.BTCPAY_API_BASE,
+    alipayNotifyUrl: (accountId) =>
+      publicUrl === '' ? '' : `${publicUrl}/api/v1/channels/alipay/${accountId}/events`,
+    // The address of a BTCPay Server is a merchant's word, as that of a webhook is.
+    guardedDispatcher: createGuardedAgent({ urlPolicy: urlPolicyOf(config) }),
+  };
 }
 
 /** Address, namespace, TLS and key of Temporal, from TEMPORAL_* and the TOML profile. */
@@ -72,6 +93,19 @@ export function createGateway(foundation: Foundation, client: Client): PreAuthGa
   return createPreAuthGateway(client, foundation.config.PAYMENTS_TASK_QUEUE);
 }
 
+export function createPayments(foundation: Foundation, client: Client): PaymentGateway {
+  return createPaymentGateway(client, foundation.config.PAYMENTS_TASK_QUEUE);
+}
+
+export function createRefunds(foundation: Foundation, client: Client): RefundGateway {
+  return createRefundGateway(client, foundation.config.PAYMENTS_TASK_QUEUE);
+}
+
+/** The workflows of all objects, to be started, woken and told. */
+export function createObjectWorkflows(foundation: Foundation, client: Client): ObjectGateway {
+  return createObjectGateway(client, foundation.config.PAYMENTS_TASK_QUEUE);
+}
+
 export function createWorkerActivities(
   foundation: Foundation,
   connection: NativeConnection,
@@ -87,8 +121,9 @@ export function createWorkerActivities(
       if (adapter === undefined) throw new Error(`there is no channel account ${accountId}`);
       return adapter;
     },
-    idempotencyHorizonMs: (channel) => capabilitiesOf(channel).idempotencyHorizonSeconds * 1000,
-    workflows: createGateway(foundation, new Client({ connection, namespace })),
+    idempotencyHorizonMs: (channel) => holdHorizonSecondsOf(channel) * 1000,
+    paymentCapabilities: (channel) => paymentCapabilitiesOf(channel),
+    workflows: createObjectWorkflows(foundation, new Client({ connection, namespace })),
     exchangeTimeoutMs: config.CHANNEL_TIMEOUT * 1000,
     slowExchangeTimeoutMs: config.CHANNEL_SLOW_TIMEOUT * 1000,
     proofGapMs: config.SETTLE_PROOF_GAP * 1000,

@@ -1,17 +1,19 @@
 /** What activities need from the outside, wired in runtime.ts. */
-import type { ChannelAdapter, ChannelName } from '../domain/channel';
+import type { ChannelName } from '../domain/channel';
+import type { FullAdapter, PaymentCapabilities } from '../domain/channel-payment';
+import type { ObjectRef } from '../domain/ids';
 import type { Logger } from '../observability/logger';
 import type { Database } from '../stores/postgres';
 import type { SecretBox } from '../stores/secret-box';
 
 /** Gives workflows to rows, and news to workflows. Implemented over the Temporal client. */
 export interface WorkflowGateway {
-  /** Starts the hold's workflow, or does nothing when it is running. */
-  ensurePreAuth(merchantId: string, preAuthNo: string): Promise<void>;
-  /** Tells the hold's workflow to read its object again, starting it when it is not running. */
-  resyncPreAuth(merchantId: string, preAuthNo: string): Promise<void>;
+  /** Starts the object's workflow, or does nothing when it is running. */
+  ensure(object: ObjectRef): Promise<void>;
+  /** Tells the workflow to read its object at the channel again, starting it when it is not running. */
+  resync(object: ObjectRef): Promise<void>;
   /** Tells a workflow that is still running to look at its row; does nothing when there is none. */
-  wakePreAuth(merchantId: string, preAuthNo: string): Promise<void>;
+  wake(object: ObjectRef): Promise<void>;
 }
 
 export interface ActivityDeps {
@@ -19,8 +21,10 @@ export interface ActivityDeps {
   readonly box: SecretBox;
   readonly log: Logger;
   /** The adapter of this account. @throws Error when there is no such account */
-  readonly adapterOf: (accountId: string) => Promise<ChannelAdapter>;
+  readonly adapterOf: (accountId: string) => Promise<FullAdapter>;
   readonly idempotencyHorizonMs: (channel: ChannelName) => number;
+  /** What a channel can do with payments. @throws Error when it takes none */
+  readonly paymentCapabilities: (channel: ChannelName) => PaymentCapabilities;
   readonly workflows: WorkflowGateway;
   readonly exchangeTimeoutMs: number;
   readonly slowExchangeTimeoutMs: number;
@@ -36,4 +40,16 @@ export interface ActivityDeps {
 export interface HoldRef {
   readonly merchantId: string;
   readonly preAuthNo: string;
+}
+
+/** Names a refund; all that a workflow is started with. */
+export interface RefundRef {
+  readonly merchantId: string;
+  readonly refundNo: string;
+}
+
+/** Names a payment; all that a workflow is started with. */
+export interface PaymentRef {
+  readonly merchantId: string;
+  readonly paymentNo: string;
 }

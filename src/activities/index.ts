@@ -1,18 +1,28 @@
 /** Everything that workflows may ask of the outside world. */
 import { createExecuteActivities } from './execute';
+import { createPaymentExecuteActivities } from './payment-execute';
+import { createPaymentRecordActivities } from './payment-records';
 import { createPickupActivities } from './pickup';
+import { createRefundExecuteActivities } from './refund-execute';
+import { createRefundRecordActivities } from './refund-records';
+import { createReconcileActivities } from './reconcile';
 import { createRecordActivities } from './records';
 import { createSettleActivities } from './settle';
 import type { ActivityDeps } from './deps';
 
-export type { ActivityDeps, HoldRef, WorkflowGateway } from './deps';
+export type { ActivityDeps, HoldRef, PaymentRef, WorkflowGateway } from './deps';
 
 export function createActivities(deps: ActivityDeps) {
   return {
     ...createExecuteActivities(deps),
     ...createSettleActivities(deps),
     ...createRecordActivities(deps),
+    ...createPaymentExecuteActivities(deps),
+    ...createPaymentRecordActivities(deps),
+    ...createRefundExecuteActivities(deps),
+    ...createRefundRecordActivities(deps),
     ...createPickupActivities(deps),
+    ...createReconcileActivities(deps),
   };
 }
 

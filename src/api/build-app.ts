@@ -5,17 +5,26 @@ import type { Logger } from '../observability/logger';
 import type { AccountDirectory } from '../stores/account-directory';
 import type { Database } from '../stores/postgres';
 import type { SecretBox } from '../stores/secret-box';
+import type { ObjectGateway } from '../temporal/object-gateway';
+import type { PaymentGateway } from '../temporal/payment-gateway';
 import type { PreAuthGateway } from '../temporal/pre-auth-gateway';
+import type { RefundGateway } from '../temporal/refund-gateway';
 import { urlPolicyOf } from '../webhooks/ssrf-guard';
 import { createApp } from './app';
 import { createAuthenticate } from './auth';
 import { openApiDocument } from './openapi';
 import type { Route } from './route';
 import { adminRoutes } from './routes/admin';
+import { reconciliationRoutes } from './routes/admin-reconciliation';
 import { channelEventRoutes } from './routes/channel-events';
+import { disputeRoutes } from './routes/disputes';
 import { healthRoutes, openApiRoute } from './routes/health';
 import type { HealthChecks } from './routes/health';
+import { latePaymentRoutes } from './routes/late-payments';
+import { paymentRoutes } from './routes/payments';
 import { preAuthRoutes } from './routes/pre-auth';
+import { refundRoutes } from './routes/refunds';
+import { settlementRoutes } from './routes/settlement';
 import { webhookEndpointRoutes } from './routes/webhook-endpoints';
 import { webhookNotificationRoutes } from './routes/webhook-notifications';
 import type { WebhookWorkflows } from './webhooks/deps';
@@ -29,6 +38,10 @@ export interface ApiParts {
   readonly box: SecretBox;
   readonly accounts: AccountDirectory;
   readonly gateway: PreAuthGateway;
+  readonly payments: PaymentGateway;
+  readonly refunds: RefundGateway;
+  /** The workflows of all objects: they are told that a channel has news of them. */
+  readonly workflows: Pick<ObjectGateway, 'resync' | 'ensure'>;
   readonly webhookWorkflows: WebhookWorkflows;
   /** Tells the relays that the outbox has something new. */
   readonly ringOutbox: () => void;
@@ -36,7 +49,7 @@ export interface ApiParts {
 }
 
 export function apiRoutes(parts: ApiParts): Route[] {
-  const { config, log, db, box, accounts, gateway } = parts;
+  const { config, log, db, box, accounts, gateway, payments, workflows } = parts;
   const waitTimeoutMs = config.API_WAIT_TIMEOUT * 1000;
   const webhookUrlPolicy = urlPolicyOf(config);
   const minExpiresInSeconds = config.PRE_AUTH_MIN_EXPIRES_IN;
@@ -53,10 +66,21 @@ export function apiRoutes(parts: ApiParts): Route[] {
   };
   const documented = [
     ...preAuthRoutes({ db, box, log, gateway, waitTimeoutMs, minExpiresInSeconds, webhookUrlPolicy }),
+    ...paymentRoutes({
+      ...{ db, box, log, waitTimeoutMs, webhookUrlPolicy },
+      gateway: payments,
+      expiresInSeconds: config.PAYMENT_EXPIRES_IN,
+      minExpiresInSeconds: config.PAYMENT_MIN_EXPIRES_IN,
+    }),
+    ...refundRoutes({ db, box, log, waitTimeoutMs, webhookUrlPolicy, gateway: parts.refunds }),
     ...webhookEndpointRoutes(webhooks),
     ...webhookNotificationRoutes(webhooks),
-    ...channelEventRoutes({ db, box, log, gateway, accounts }),
-    ...adminRoutes({ db, box }),
+    ...channelEventRoutes({ db, box, log, workflows, accounts }),
+    ...latePaymentRoutes({ db, log, workflows }),
+    ...disputeRoutes({ db }),
+    ...adminRoutes({ db, box, webhookUrlPolicy }),
+    ...reconciliationRoutes({ db }),
+    ...settlementRoutes({ db }),
     ...healthRoutes(parts.checks),
   ];
   return [...documented, openApiRoute(() => openApiDocument(documented, API_VERSION))];

@@ -7,6 +7,9 @@ import {
   createFoundation,
   createGateway,
   createLazyTemporalClient,
+  createObjectWorkflows,
+  createPayments,
+  createRefunds,
   createWebhookWorkflows,
 } from '../runtime';
 import { createOutboxBell } from '../stores/outbox-bell';
@@ -31,6 +34,9 @@ function main(): void {
     ...foundation,
     webhookWorkflows,
     gateway: createGateway(foundation, temporal.client),
+    payments: createPayments(foundation, temporal.client),
+    refunds: createRefunds(foundation, temporal.client),
+    workflows: createObjectWorkflows(foundation, temporal.client),
     ringOutbox: createOutboxBell(foundation.db),
     checks: {
       postgres: () => foundation.db.query('SELECT 1'),

@@ -81,6 +81,23 @@ export const configSchema = z.object({
     .string()
     .default('')
     .describe('Stripe API base URL, e.g. http://127.0.0.1:12111 for the sandbox; empty: Stripe itself'),
+  PAYPAL_API_BASE: z
+    .string()
+    .default('')
+    .describe("PayPal API base URL, for a sandbox of one's own; empty: PayPal itself"),
+  ALIPAY_GATEWAY: z.string().default('').describe('Address of Alipay, for a sandbox; empty: Alipay itself'),
+  API_PUBLIC_URL: z
+    .string()
+    .default('')
+    .describe(
+      'Where channels reach this API; told to Alipay with each payment; empty: as set in the application there',
+    ),
+  BTCPAY_API_BASE: z
+    .string()
+    .default('')
+    .describe(
+      "Used instead of the base_url of every crypto account, for a sandbox; empty: the accounts' own",
+    ),
   CHANNEL_TIMEOUT: seconds(4).describe('Seconds one exchange with a channel may take at the first attempt'),
   CHANNEL_SLOW_TIMEOUT: seconds(25).describe(
     'Seconds one exchange may take when an outcome is being settled',
@@ -97,9 +114,31 @@ export const configSchema = z.object({
     .max(86_400)
     .default(60)
     .describe('Shortest expires_in of a hold, in seconds'),
+  PAYMENT_EXPIRES_IN: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(86_400)
+    .default(1800)
+    .describe('Seconds a payment waits for its customer when the request does not say'),
+  PAYMENT_MIN_EXPIRES_IN: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(86_400)
+    .default(60)
+    .describe('Shortest expires_in of a payment, in seconds'),
   PICKUP_INTERVAL: seconds(60).describe(
     'Seconds between two runs of the pick-up (events not processed, holds without a workflow)',
   ),
+
+  RECONCILE_INTERVAL: seconds(3600).describe('Seconds between two runs of reconciliation with the channels'),
+  RECONCILE_CLOSED_DAYS: z.coerce
+    .number()
+    .positive()
+    .max(366)
+    .default(3)
+    .describe('Days after its end for which an object is compared with its channel'),
 
   ROUTING_STRATEGY: z
     .enum(['balanced', 'cost', 'success', 'geographic'])

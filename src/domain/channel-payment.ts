@@ -3,7 +3,7 @@
  * holds, faults and identities, is channel.ts; the rules are the same: results are values, faults say whether money may
  * have moved, and an adapter that does not know a provider's status says `unknown` and never guesses.
  */
-import type { CallIdentity, CustomerStep, Decline, Exchange, ReleaseCause } from './channel';
+import type { CallIdentity, ChannelAdapter, CustomerStep, Decline, Exchange, ReleaseCause } from './channel';
 import type { Money } from './money';
 
 /** What a channel can do with payments and refunds, as data: routing and validation read it, adapters obey it. */
@@ -116,6 +116,11 @@ export interface RefundSnapshot {
   readonly claimUrl?: string;
 }
 
+/** A refund we know of: ours, by its call; or one made by hand that an event named. */
+export type KnownRefund =
+  | { readonly refundNo: string; readonly holdfastId: string; readonly holdfastCall: string }
+  | { readonly channelRefundNo: string };
+
 export type RefundAnswer = { readonly kind: 'done' | 'pending'; readonly snapshot: RefundSnapshot } | Decline;
 
 /** A chargeback as the channel tells it. */
@@ -164,11 +169,21 @@ export interface PaymentVerbs {
   ): Promise<PaymentAnswer>;
 
   createRefund(request: CreateRefundRequest, call: CallIdentity, exchange: Exchange): Promise<RefundAnswer>;
-  /** All refunds of this object, ours and others', as the channel's consistent list shows them. */
-  listRefunds(target: RefundTarget, exchange: Exchange): Promise<readonly RefundSnapshot[]>;
+  /**
+   * All refunds of this object, ours and others', as the channel's consistent list shows them.
+   * @param known the refunds we know of: a channel without a list (Alipay) reads these one by one, others ignore them
+   */
+  listRefunds(
+    target: RefundTarget,
+    exchange: Exchange,
+    known?: readonly KnownRefund[],
+  ): Promise<readonly RefundSnapshot[]>;
   /** All disputes of this object; [] where the channel has none. */
   listDisputes(target: RefundTarget, exchange: Exchange): Promise<readonly DisputeSnapshot[]>;
 }
 
 /** What one inbound event is about; the object is read again, whatever the event says of it. */
 export type InboundSubject = 'payment' | 'pre_auth' | 'refund' | 'dispute' | 'other';
+
+/** Everything one account can be asked: the verbs of holds and those of payments. */
+export type FullAdapter = ChannelAdapter & PaymentVerbs;

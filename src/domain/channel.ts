@@ -2,6 +2,7 @@
  * The port to a payment channel: a few verbs, results as values, faults as exceptions that say whether money may
  * have moved. Adapters live in src/channels, one folder each; this file knows none of them.
  */
+import type { InboundSubject } from './channel-payment';
 import type { Money } from './money';
 
 export const CHANNELS = ['stripe', 'paypal', 'alipay', 'crypto'] as const;
@@ -31,8 +32,17 @@ export interface ChannelAccount {
   readonly merchantId: string | null;
   readonly credentials: Readonly<Record<string, string>>;
   /** Overrides of the channel's capabilities that this account's contract grants. */
-  readonly contract: Readonly<{ multipleCaptures?: boolean }>;
+  readonly contract: ChannelContract;
 }
+
+/** What an account's contract with its channel grants beyond the channel's own capabilities. */
+export type ChannelContract = Readonly<{
+  multipleCaptures?: boolean;
+  /** Holds are signed (Alipay's fund authorisation); elsewhere the channel itself says whether it holds money. */
+  preAuth?: boolean;
+  /** Currencies beside the channel's own (Alipay's cross-border contracts). */
+  currencies?: readonly string[];
+}>;
 
 /** The statuses of a hold at a channel. `unknown` = a provider status that the mapping does not know: read again. */
 export const CHANNEL_HOLD_STATUSES = [
@@ -159,10 +169,13 @@ export interface CancelPreAuthRequest {
   readonly currency: string;
 }
 
-/** An event a channel sent, verified. `objectId` is the channel's id of the hold it speaks of, when it speaks of one. */
+/** An event a channel sent, verified. */
 export interface InboundEvent {
   readonly eventId: string;
   readonly type: string;
+  /** What is news: of a payment, a hold, a refund, a dispute. */
+  readonly subject: InboundSubject;
+  /** The channel's number of what it speaks of: of the payment or hold, of its trade, or of the refund. */
   readonly objectId?: string;
   readonly holdfastId?: string;
   /** The idempotency key of the request that brought it about: one of ours means that its answer tells the same. */
@@ -195,6 +208,14 @@ export interface ChannelAdapter {
     created: { readonly fromUnixSeconds: number; readonly toUnixSeconds: number },
     exchange: Exchange,
   ): Promise<readonly { snapshot: HoldSnapshot; customer: CustomerStep }[]>;
-  /** @param rawBody the bytes as they came; @throws InvalidEventSignature */
-  parseInboundEvent(rawBody: Buffer, headers: Readonly<Record<string, string | undefined>>): InboundEvent;
+  /**
+   * @param rawBody the bytes as they came
+   * @throws InvalidEventSignature; ChannelFault when what is needed to verify it cannot be had now
+   */
+  parseInboundEvent(
+    rawBody: Buffer,
+    headers: Readonly<Record<string, string | undefined>>,
+  ): InboundEvent | Promise<InboundEvent>;
+  /** What the channel must read to take an event as received; absent: our own JSON, as any 200 will do. */
+  readonly acknowledgement?: { readonly contentType: string; readonly body: string };
 }

@@ -1,5 +1,6 @@
 /** Adapters by account id: credentials are read and opened once in a while, not before every call. */
-import type { ChannelAccount, ChannelAdapter } from '../domain/channel';
+import type { ChannelAccount } from '../domain/channel';
+import type { FullAdapter } from '../domain/channel-payment';
 import { loadAccount } from './channel-accounts';
 import type { Queryable } from './postgres';
 import type { SecretBox } from './secret-box';
@@ -8,14 +9,14 @@ import type { SecretBox } from './secret-box';
 const KEPT_MS = 5_000;
 
 /** undefined: there is no such account. A disabled account is found: its holds are still captured and released. */
-export type AccountDirectory = (accountId: string) => Promise<ChannelAdapter | undefined>;
+export type AccountDirectory = (accountId: string) => Promise<FullAdapter | undefined>;
 
 export function createAccountDirectory(
   db: Queryable,
   box: SecretBox,
-  adapterFor: (account: ChannelAccount) => ChannelAdapter,
+  adapterFor: (account: ChannelAccount) => FullAdapter,
 ): AccountDirectory {
-  const kept = new Map<string, { adapter: ChannelAdapter; untilMs: number }>();
+  const kept = new Map<string, { adapter: FullAdapter; untilMs: number }>();
   return async (accountId) => {
     const known = kept.get(accountId);
     if (known !== undefined && Date.now() < known.untilMs) return known.adapter;

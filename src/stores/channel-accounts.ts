@@ -1,7 +1,7 @@
 /** channel_accounts: credentials and contract of one account at a channel, the platform's or a merchant's own. */
 import { randomUUID } from 'node:crypto';
 import type { QueryResultRow } from 'pg';
-import type { ChannelAccount, ChannelName, World } from '../domain/channel';
+import type { ChannelAccount, ChannelContract, ChannelName, World } from '../domain/channel';
 import type { Page } from './page';
 import { microsOf, sinceEpoch } from './page';
 import { isUniqueViolation } from './postgres';
@@ -9,8 +9,6 @@ import type { Queryable } from './postgres';
 import type { SecretBox } from './secret-box';
 
 export const CREDENTIALS_PURPOSE = 'channel_accounts.credentials';
-
-export type ChannelContract = ChannelAccount['contract'];
 
 /** An account without its credentials. */
 export interface ChannelAccountSummary {

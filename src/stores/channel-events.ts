@@ -1,4 +1,8 @@
 /** Inbound events: stored once per account and event id before they are acknowledged, processed afterwards. */
+import type { InboundSubject } from '../domain/channel-payment';
+import { objectOfWorkflowId } from '../domain/ids';
+import type { ObjectRef } from '../domain/ids';
+import type { RefundedRef } from '../domain/refund';
 import type { Queryable } from './postgres';
 
 /** The purpose under which bodies are sealed: they carry client secrets and personal data. */
@@ -8,6 +12,7 @@ export interface NewChannelEvent {
   accountId: string;
   eventId: string;
   type: string;
+  subject: InboundSubject;
   objectId: string | undefined;
   holdfastId: string | undefined;
   causedByKey: string | undefined;
@@ -18,6 +23,7 @@ export interface WaitingEvent {
   id: number;
   channel_account_id: string;
   type: string;
+  subject: InboundSubject;
   object_id: string | null;
   holdfast_id: string | null;
   attempts: number;
@@ -33,8 +39,8 @@ WITH echo AS (
       AND (state = 'executed' OR (state = 'open' AND last_sent_at > now() - interval '5 seconds'))
   ) AS is_echo
 )
-INSERT INTO channel_events (channel_account_id, event_id, type, object_id, holdfast_id, body_sealed, state, processed_at)
-SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, CASE WHEN is_echo THEN 'processed' ELSE 'stored' END, CASE WHEN is_echo THEN now() END FROM echo
+INSERT INTO channel_events (channel_account_id, event_id, type, object_id, holdfast_id, body_sealed, subject, state, processed_at)
+SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $8::text, CASE WHEN is_echo THEN 'processed' ELSE 'stored' END, CASE WHEN is_echo THEN now() END FROM echo
 ON CONFLICT (channel_account_id, event_id) DO NOTHING RETURNING id, state`;
 
 /** @returns the row's id where somebody must be told of the event: not for a repeat, and not for an echo of our own call */
@@ -47,6 +53,7 @@ export async function storeChannelEvent(q: Queryable, event: NewChannelEvent): P
     event.holdfastId ?? null,
     event.bodySealed,
     event.causedByKey ?? null,
+    event.subject,
   ]);
   const row = result.rows[0];
   return row?.state === 'stored' ? row.id : undefined;
@@ -61,7 +68,7 @@ export async function markProcessed(q: Queryable, id: number): Promise<void> {
 
 // Events that the API has just stored are its own to signal: the pick-up leaves them alone for a moment.
 const WAITING = `
-SELECT id, channel_account_id, type, object_id, holdfast_id, attempts, received_at FROM channel_events
+SELECT id, channel_account_id, type, subject, object_id, holdfast_id, attempts, received_at FROM channel_events
 WHERE state = 'stored' AND next_attempt_at <= now() AND received_at < now() - interval '2 seconds'
 ORDER BY next_attempt_at LIMIT $1`;
 
@@ -80,44 +87,113 @@ export async function postponeEvent(q: Queryable, id: number, giveUpAfterSeconds
   await q.query(POSTPONE, [id, giveUpAfterSeconds]);
 }
 
-export interface MatchedHold {
-  merchant_id: string;
-  pre_auth_no: string;
-  closed: boolean;
+export interface Matched<Ref extends ObjectRef> {
+  readonly object: Ref;
+  readonly closed: boolean;
   /** A call of ours is on its way to the channel: its own answer tells what this event tells. */
+  readonly busy: boolean;
+}
+
+/** What an event speaks of. */
+export interface EventMatch {
+  /** The payment or hold: that of the refund too, where it speaks of one. */
+  readonly object: Matched<RefundedRef>;
+  readonly refund: Matched<ObjectRef> | undefined;
+}
+
+// By the channel's number; or, before the create's answer is recorded, by the identity we sent with it. Only within the
+// account that signed the event: an event can never speak of another account's object. By the number of the trade last,
+// because only news of refunds and disputes names nothing else.
+const MATCH = `
+WITH refund AS (
+  SELECT merchant_id, refund_no, object_kind, object_no, closed_at FROM refunds
+  WHERE channel_account_id = $1 AND channel_refund_no = $2
+  UNION ALL
+  SELECT merchant_id, refund_no, object_kind, object_no, closed_at FROM refunds
+  WHERE channel_account_id = $1 AND merchant_id = $3 AND refund_no = $4 AND $5::text = 'refund'
+  LIMIT 1
+), object AS (
+  SELECT merchant_id, 'pre_auth' AS kind, pre_auth_no AS no, closed_at FROM pre_auths
+  WHERE channel_account_id = $1 AND channel_pre_auth_no = $2
+  UNION ALL
+  SELECT merchant_id, 'payment', payment_no, closed_at FROM payments
+  WHERE channel_account_id = $1 AND channel_payment_no = $2
+  UNION ALL
+  SELECT merchant_id, 'pre_auth', pre_auth_no, closed_at FROM pre_auths
+  WHERE channel_account_id = $1 AND channel_pre_auth_no IS NULL AND merchant_id = $3 AND pre_auth_no = $4 AND $5::text = 'pre_auth'
+  UNION ALL
+  SELECT merchant_id, 'payment', payment_no, closed_at FROM payments
+  WHERE channel_account_id = $1 AND channel_payment_no IS NULL AND merchant_id = $3 AND payment_no = $4 AND $5::text = 'payment'
+  UNION ALL
+  SELECT o.merchant_id, 'payment', o.payment_no, o.closed_at FROM refund r
+  JOIN payments o ON r.object_kind = 'payment' AND o.merchant_id = r.merchant_id AND o.payment_no = r.object_no
+  UNION ALL
+  SELECT o.merchant_id, 'pre_auth', o.pre_auth_no, o.closed_at FROM refund r
+  JOIN pre_auths o ON r.object_kind = 'pre_auth' AND o.merchant_id = r.merchant_id AND o.pre_auth_no = r.object_no
+  UNION ALL
+  SELECT merchant_id, 'payment', payment_no, closed_at FROM payments
+  WHERE channel_account_id = $1 AND channel_trade_no = $2 AND $6::text IN ('refund', 'dispute')
+  UNION ALL
+  SELECT merchant_id, 'pre_auth', pre_auth_no, closed_at FROM pre_auths
+  WHERE channel_account_id = $1 AND channel_trade_no = $2 AND $6::text IN ('refund', 'dispute')
+  LIMIT 1
+), found AS (
+  SELECT merchant_id, 'refund' AS kind, refund_no AS no, closed_at FROM refund
+  UNION ALL SELECT merchant_id, kind, no, closed_at FROM object
+)
+SELECT merchant_id, kind, no, closed_at IS NOT NULL AS closed, EXISTS (
+  SELECT 1 FROM channel_calls c
+  WHERE c.merchant_id = found.merchant_id AND c.object_kind = found.kind AND c.object_no = found.no
+    AND c.state = 'open' AND c.last_sent_at > now() - interval '5 seconds'
+) AS busy FROM found`;
+
+const NO_MERCHANT = '00000000-0000-0000-0000-000000000000';
+
+interface MatchRow {
+  merchant_id: string;
+  kind: 'pre_auth' | 'payment' | 'refund';
+  no: string;
+  closed: boolean;
   busy: boolean;
 }
 
-// By the channel's id; or, before the create's answer is recorded, by the identity we sent with it. Only within the
-// account that signed the event: an event can never speak of another account's object.
-const MATCH = `
-WITH hold AS (
-  SELECT merchant_id, pre_auth_no, closed_at FROM pre_auths
-  WHERE channel_account_id = $1 AND channel_pre_auth_no = $2
-  UNION ALL
-  SELECT merchant_id, pre_auth_no, closed_at FROM pre_auths
-  WHERE channel_account_id = $1 AND channel_pre_auth_no IS NULL AND merchant_id = $3 AND pre_auth_no = $4
-  LIMIT 1
-)
-SELECT merchant_id, pre_auth_no, closed_at IS NOT NULL AS closed, EXISTS (
-  SELECT 1 FROM channel_calls c
-  WHERE c.merchant_id = hold.merchant_id AND c.object_kind = 'pre_auth' AND c.object_no = hold.pre_auth_no
-    AND c.state = 'open' AND c.last_sent_at > now() - interval '5 seconds'
-) AS busy FROM hold`;
-
-const NO_MERCHANT = '00000000-0000-0000-0000-000000000000';
-const HOLDFAST_ID = /^pre-auth\/([0-9a-f-]{36})\/([A-Za-z0-9._-]{1,64})$/;
-
-export async function matchHold(
+/** undefined: it speaks of nothing that this account has (yet). */
+export async function matchEvent(
   q: Queryable,
-  event: { accountId: string; objectId: string | null; holdfastId: string | null },
-): Promise<MatchedHold | undefined> {
-  const parts = HOLDFAST_ID.exec(event.holdfastId ?? '');
-  const result = await q.query<MatchedHold>(MATCH, [
+  event: {
+    accountId: string;
+    subject: InboundSubject;
+    objectId: string | null;
+    holdfastId: string | null;
+  },
+): Promise<EventMatch | undefined> {
+  const named = objectOfWorkflowId(event.holdfastId ?? '');
+  const { rows } = await q.query<MatchRow>(MATCH, [
     event.accountId,
     event.objectId,
-    parts?.[1] ?? NO_MERCHANT,
-    parts?.[2] ?? '',
+    named?.merchantId ?? NO_MERCHANT,
+    named?.no ?? '',
+    named?.kind ?? '',
+    event.subject,
   ]);
-  return result.rows[0];
+  let object: EventMatch['object'] | undefined;
+  let refund: EventMatch['refund'];
+  for (const { merchant_id: merchantId, kind, no, closed, busy } of rows) {
+    if (kind === 'refund') refund = { object: { merchantId, kind, no }, closed, busy };
+    else object = { object: { merchantId, kind, no }, closed, busy };
+  }
+  return object === undefined ? undefined : { object, refund };
+}
+
+/**
+ * The workflow that reads the object again. undefined: nobody's. News of disputes, of refunds made by hand and of closed
+ * objects is read beside the workflows, by the pick-up.
+ */
+export function workflowToTell(
+  { object, refund }: EventMatch,
+  subject: InboundSubject,
+): Matched<ObjectRef> | undefined {
+  if (subject === 'dispute' || (subject === 'refund' && refund === undefined)) return undefined;
+  const told = refund ?? object;
+  return told.closed ? undefined : told;
 }

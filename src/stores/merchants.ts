@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { QueryResultRow } from 'pg';
 import type { World } from '../domain/channel';
+import type { LateMoneyPolicy } from '../domain/late-money';
 import type { Page } from './page';
 import { microsOf, sinceEpoch } from './page';
 import type { Queryable } from './postgres';
@@ -111,4 +112,20 @@ export async function loadWebhookSecret(
   const result = await q.query<{ webhook_secret_sealed: string }>(FIND_WEBHOOK_SECRET, [merchantId]);
   const sealed = result.rows[0]?.webhook_secret_sealed;
   return sealed === undefined ? undefined : box.open(sealed, WEBHOOK_SECRET_PURPOSE);
+}
+
+/** What the merchant wants done with money that comes late. */
+export async function readLateMoneyPolicy(q: Queryable, merchantId: string): Promise<LateMoneyPolicy> {
+  const text = 'SELECT late_money FROM merchants WHERE id = $1';
+  const row = (await q.query<{ late_money: LateMoneyPolicy }>(text, [merchantId])).rows[0];
+  if (row === undefined) throw new Error(`there is no merchant ${merchantId}`);
+  return row.late_money;
+}
+
+export async function setLateMoneyPolicy(
+  q: Queryable,
+  merchantId: string,
+  policy: LateMoneyPolicy,
+): Promise<void> {
+  await q.query('UPDATE merchants SET late_money = $2 WHERE id = $1', [merchantId, policy]);
 }

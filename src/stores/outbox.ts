@@ -11,6 +11,8 @@ export interface ObjectEvent {
   merchantId: string;
   objectKind: 'payment' | 'pre_auth' | 'refund';
   objectNo: string;
+  /** What merchants are told as payment_no, where that is another object's number: a refund's is that of its payment. */
+  paymentNo?: string;
   orderNo: string;
   /** Counts the events of the object, from 1. */
   sequence: number;
@@ -59,16 +61,17 @@ WITH event AS (
     AND NOT EXISTS (SELECT 1 FROM explicit WHERE explicit.url = $8::text)
 )
 INSERT INTO webhook_notifications (id, event_id, endpoint_id, merchant_id, payment_no, event, url, payload, body, max_attempts, rank)
-SELECT gen_random_uuid(), $10::uuid, id, $1::uuid, $3::text, $5::text, url, $11::jsonb, $12::text, coalesce(max_retries, $13::int) + 1,
+SELECT gen_random_uuid(), $10::uuid, id, $1::uuid, $15::text, $5::text, url, $11::jsonb, $12::text, coalesce(max_retries, $13::int) + 1,
   now() - $14::float8 * interval '1 millisecond'
 FROM target
 ON CONFLICT (event_id, endpoint_id) DO NOTHING`;
 
 /** Appends the event and its notifications; a repeat adds nothing. */
 export async function appendEvent(q: Queryable, event: ObjectEvent): Promise<void> {
+  const paymentNo = event.paymentNo ?? event.objectNo;
   const body: WebhookBody = {
     event: event.type,
-    payment_no: event.objectNo,
+    payment_no: paymentNo,
     order_no: event.orderNo,
     amount: event.amount,
     currency: event.currency,
@@ -92,6 +95,7 @@ export async function appendEvent(q: Queryable, event: ObjectEvent): Promise<voi
     bytes,
     event.defaultMaxRetries,
     priorityBonusMs(event.amount, event.currency),
+    paymentNo,
   ]);
 }
 

@@ -43,6 +43,39 @@ export const warnExpiring = localThenDurable(localRecord.warnExpiring, durable.w
 export const settleCall = durable.settleCall;
 export const settleByOperator = localThenDurable(localRecord.settleByOperator, durable.settleByOperator);
 
+export const executePayment = localThenDurable(localChannel.executePayment, durable.executePayment);
+export const readPaymentObject = localThenDurable(localChannel.readPaymentObject, durable.readPaymentObject);
+export const recordPaymentAnswer = localThenDurable(
+  localRecord.recordPaymentAnswer,
+  durable.recordPaymentAnswer,
+);
+/** May take long: asks the channel with its slow time-out, so never a local activity. */
+export const settlePaymentCall = durable.settlePaymentCall;
+export const settlePaymentByOperator = localThenDurable(
+  localRecord.settlePaymentByOperator,
+  durable.settlePaymentByOperator,
+);
+
+export const executeRefund = localThenDurable(localChannel.executeRefund, durable.executeRefund);
+export const readRefundObject = localThenDurable(localChannel.readRefundObject, durable.readRefundObject);
+export const recordRefundAnswer = localThenDurable(
+  localRecord.recordRefundAnswer,
+  durable.recordRefundAnswer,
+);
+/** May take long: asks the channel with its slow time-out, so never a local activity. */
+export const settleRefundCall = durable.settleRefundCall;
+export const settleRefundByOperator = localThenDurable(
+  localRecord.settleRefundByOperator,
+  durable.settleRefundByOperator,
+);
+
+export const { accountsToReconcile, reconcileAccount } = proxyActivities<Activities>({
+  startToCloseTimeout: '10m',
+  // One object takes at most some exchanges and an RPC.
+  heartbeatTimeout: '60s',
+  retry: { maximumAttempts: 3 },
+});
+
 export const { pickUp } = proxyActivities<Activities>({
   startToCloseTimeout: '10m',
   // One object takes at most an exchange and an RPC; a worker that died must not keep the next run waiting for long.

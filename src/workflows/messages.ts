@@ -1,7 +1,10 @@
-/** What can be said to a hold's workflow, by the API and by operators in the Temporal Web UI. */
+/** What can be said to the workflows of holds, payments and deliveries, by the API and by operators in the Temporal Web UI. */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { CancelCommand, CaptureCommand, CommandResult } from '../domain/commands';
+import type { Payment } from '../domain/payment';
+import type { CancelPaymentCommand, PaymentResult } from '../domain/payment-commands';
 import type { Hold } from '../domain/pre-auth';
+import type { Refund } from '../domain/refund';
 
 /** Names a hold: all that its workflow is started with. */
 export interface PreAuthArgs {
@@ -11,6 +14,7 @@ export interface PreAuthArgs {
 
 export const PRE_AUTH_WORKFLOW = 'preAuth';
 export const PICKUP_WORKFLOW = 'pickup';
+export const RECONCILIATION_WORKFLOW = 'reconciliation';
 
 /** Answers when the channel has answered the create; changes nothing. */
 export const createdUpdate = defineUpdate<null>('created');
@@ -36,6 +40,46 @@ export interface PreAuthState {
 }
 
 export const stateQuery = defineQuery<PreAuthState>('state');
+
+/** Names a payment: all that its workflow is started with. */
+export interface PaymentArgs {
+  readonly merchantId: string;
+  readonly paymentNo: string;
+}
+
+export const PAYMENT_WORKFLOW = 'payment';
+
+/** Of a payment; `created`, and the signals `cancel`, `resync` and `settle`, are the same as a hold's. */
+export const cancelPaymentUpdate = defineUpdate<PaymentResult, [CancelPaymentCommand]>('cancel');
+
+export interface PaymentState {
+  readonly payment: Payment | null;
+  /** The command under way, if any. */
+  readonly running: string | null;
+  /** The last command that was refused, to an operator or by the channel. */
+  readonly lastRefusal: string | null;
+}
+
+export const paymentStateQuery = defineQuery<PaymentState>('state');
+
+/** Names a refund: all that its workflow is started with. */
+export interface RefundArgs {
+  readonly merchantId: string;
+  readonly refundNo: string;
+}
+
+export const REFUND_WORKFLOW = 'refund';
+
+/** Of a refund; `created`, and the signals `resync` and `settle`, are the same as a hold's. */
+export interface RefundState {
+  readonly refund: Refund | null;
+  /** Whether the channel has answered. */
+  readonly answered: boolean;
+  /** The last word of an operator that could not be taken. */
+  readonly lastRefusal: string | null;
+}
+
+export const refundStateQuery = defineQuery<RefundState>('state');
 
 export const WEBHOOK_DELIVERY_WORKFLOW = 'webhookDelivery';
 export const WEBHOOK_SWEEP_WORKFLOW = 'webhookSweep';

@@ -2,6 +2,6 @@
 import { pickUp } from './activity-proxies';
 
 export async function pickup(intervalSeconds: number): Promise<string> {
-  const { events, holds, calls } = await pickUp(intervalSeconds);
-  return `${events} events, ${holds} holds, ${calls} open calls`;
+  const { events, objects, calls } = await pickUp(intervalSeconds);
+  return `${events} events, ${objects} objects, ${calls} open calls`;
 }

@@ -14,6 +14,7 @@ import type { Merchant } from '../../src/stores/merchants';
 import { createDatabase } from '../../src/stores/postgres';
 import type { Database } from '../../src/stores/postgres';
 import { createSecretBox } from '../../src/stores/secret-box';
+import { urlPolicyOf } from '../../src/webhooks/ssrf-guard';
 import type { SecretBox } from '../../src/stores/secret-box';
 import { createTestDatabase } from '../setup/test-database';
 
@@ -67,7 +68,10 @@ export async function startApi(
   const logLines: Record<string, unknown>[] = [];
   const write = (line: string): void => void logLines.push(JSON.parse(line) as Record<string, unknown>);
   const app = createApp({
-    routes: [...adminRoutes({ db, box }), ...routesOf({ db, box, config })],
+    routes: [
+      ...adminRoutes({ db, box, webhookUrlPolicy: urlPolicyOf(config) }),
+      ...routesOf({ db, box, config }),
+    ],
     logger: pino({ level: 'info' }, { write }),
     authenticate: createAuthenticate({ db, adminKey: config.HOLDFAST_ADMIN_KEY, nowMs }),
     idempotency: { db, box, waitTimeoutMs },

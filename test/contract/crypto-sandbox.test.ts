@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { startBtcpaySandbox } from '../../dev/btcpay-sandbox/server';
 import type { BtcpaySandbox } from '../../dev/btcpay-sandbox/server';
-import type { CallIdentity } from '../../src/domain/channel';
+import type { CallIdentity, InboundEvent } from '../../src/domain/channel';
 import { btcpayControl, cryptoAccount, openCrypto } from './crypto-harness';
 import type { BtcpayControl, CryptoTarget } from './crypto-harness';
 import { createCryptoAdapter } from '../../src/channels/crypto/adapter';
@@ -237,11 +237,13 @@ test('events are signed, redelivered until acknowledged under one id, and name p
   const call = newCall();
   const { answer } = await adapter.createPayment(request(), call, EXCHANGE);
   const id = paymentOf(answer).channelPaymentNo;
-  const parsed = () => receiver.received.map(({ body, headers }) => adapter.parseInboundEvent(body, headers));
+  const parsed = () =>
+    receiver.received.map(({ body, headers }) => adapter.parseInboundEvent(body, headers) as InboundEvent);
   const [first, second] = await until(parsed, (events) => events.length === 2);
   expect(first).toEqual({
     eventId: second?.eventId,
     type: 'InvoiceCreated',
+    subject: 'payment',
     objectId: id,
     holdfastId: call.holdfastId,
   });
@@ -263,7 +265,7 @@ test('events are signed, redelivered until acknowledged under one id, and name p
   const [{ channelRefundNo = '' } = {}] = await adapter.listRefunds(target, EXCHANGE);
   await control.post(`pull-payments/${channelRefundNo}/claim`);
   const all = await until(parsed, (seen) => seen.some(({ type }) => type === 'PayoutCreated'));
-  expect(all.at(-1)).toMatchObject({ type: 'PayoutCreated', objectId: channelRefundNo });
+  expect(all.at(-1)).toMatchObject({ type: 'PayoutCreated', subject: 'refund', objectId: channelRefundNo });
   adapter.close();
   await receiver.close();
 });

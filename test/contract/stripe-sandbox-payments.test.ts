@@ -168,8 +168,10 @@ describe('events', () => {
     ];
     await until(receiver.types, (types) => types.length === expected.length);
     expect(receiver.types().sort()).toEqual([...expected].sort());
-    const parsed = receiver.received.map(({ body, signature }) =>
-      adapter.parseInboundEvent(Buffer.from(body), { 'stripe-signature': signature }),
+    const parsed = await Promise.all(
+      receiver.received.map(({ body, signature }) =>
+        adapter.parseInboundEvent(Buffer.from(body), { 'stripe-signature': signature }),
+      ),
     );
     expect(new Set(parsed.map(({ objectId }) => objectId))).toEqual(new Set([id]));
     const of = (type: string) => parsed.filter((event) => event.type === type);
@@ -181,6 +183,9 @@ describe('events', () => {
         .sort(),
     ).toEqual([refundCall.idempotencyKey, undefined]);
     expect(of('charge.dispute.created')[0]).not.toHaveProperty('holdfastId');
+    expect(of('charge.dispute.created')[0]?.subject).toBe('dispute');
+    expect(of('refund.failed')[0]?.subject).toBe('refund');
+    expect(of('payment_intent.succeeded')[0]?.subject).toBe('payment');
   });
 });
 

@@ -1,7 +1,7 @@
 import { CHANNEL_HOLD_STATUSES } from '../../src/domain/channel';
 import type { ChannelHoldStatus } from '../../src/domain/channel';
 import { causeOf, EXPIRY_COMMAND_ID, resultOf, settledBy, showsAbsence } from '../../src/domain/channel-call';
-import type { CallOperation, CallState } from '../../src/domain/channel-call';
+import type { HoldOperation, CallState } from '../../src/domain/channel-call';
 import type { PreAuthStatus } from '../../src/domain/pre-auth';
 import { AMOUNT, call, hold, snapshot } from './holds';
 
@@ -69,7 +69,7 @@ describe('settledBy', () => {
 });
 
 describe('resultOf', () => {
-  const result = (operation: CallOperation, state: CallState, code: string | null, status: PreAuthStatus) => {
+  const result = (operation: HoldOperation, state: CallState, code: string | null, status: PreAuthStatus) => {
     const outcome = resultOf({ operation, amount: 1 }, state, code, hold(status));
     return outcome.kind === 'done' ? 'done' : outcome.refusal.code;
   };

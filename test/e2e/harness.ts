@@ -270,7 +270,8 @@ export class System {
   /** Schedules that are left would start workflows that no worker takes any more. */
   private async deleteSchedules(): Promise<void> {
     if (this.connection === undefined) return;
-    for (const id of [`pickup/${this.taskQueue}`, `webhook-sweep/${this.webhooksTaskQueue}`]) {
+    const ids = ['pickup', 'reconciliation'].map((name) => `${name}/${this.taskQueue}`);
+    for (const id of [...ids, `webhook-sweep/${this.webhooksTaskQueue}`]) {
       await this.temporal.schedule
         .getHandle(id)
         .delete()

@@ -6,6 +6,8 @@ import * as accounts from '../../stores/channel-accounts';
 import { findMerchant } from '../../stores/merchants';
 import type { Database } from '../../stores/postgres';
 import type { SecretBox } from '../../stores/secret-box';
+import { checkWebhookUrl } from '../../webhooks/ssrf-guard';
+import type { WebhookUrlPolicy } from '../../webhooks/ssrf-guard';
 import { invalidRequest } from '../errors';
 import { pageAnswer, pageOf, pageQuery, pageSchema } from '../pagination';
 import { defineRoute } from '../route';
@@ -15,11 +17,33 @@ const uuid = z.uuid();
 const world = z.enum(['live', 'test']);
 const contract = z.strictObject({
   multipleCaptures: z.boolean().optional().describe('The contract grants several captures of one hold'),
+  preAuth: z.boolean().optional().describe('Alipay: fund authorisation (holds) is signed'),
+  currencies: z
+    .array(z.string().regex(/^[A-Z]{3}$/))
+    .max(50)
+    .optional()
+    .describe('Alipay: currencies beside CNY, of a cross-border contract'),
 });
-const stripeCredentials = z.strictObject({
-  secret_key: z.string().min(8).max(255),
-  webhook_secret: z.string().min(8).max(255),
-});
+const secret = z.string().min(8).max(255);
+const id = z.string().min(1).max(255);
+/** A key of RSA, as PEM or as bare base64. */
+const rsaKey = z.string().min(100).max(10_000);
+const credentials = {
+  stripe: z.strictObject({ secret_key: secret, webhook_secret: secret }),
+  paypal: z.strictObject({ client_id: id, client_secret: secret, webhook_id: id }),
+  alipay: z.strictObject({
+    app_id: id,
+    app_private_key: rsaKey,
+    alipay_public_key: rsaKey,
+    seller_id: id.optional().describe('Needed for holds'),
+  }),
+  crypto: z.strictObject({
+    base_url: z.string().min(1).max(500).describe('Address of the BTCPay Server'),
+    store_id: id,
+    api_key: secret,
+    webhook_secret: secret,
+  }),
+};
 
 const accountView = z.object({
   id: uuid,
@@ -27,7 +51,7 @@ const accountView = z.object({
   world,
   merchant_id: uuid.nullable().describe("null: the platform's"),
   name: z.string(),
-  contract: z.object({ multipleCaptures: z.boolean().optional() }),
+  contract: z.object(contract.shape),
   enabled: z.boolean(),
   created_at: z.iso.datetime(),
 });
@@ -45,18 +69,23 @@ function showAccount(account: accounts.ChannelAccountSummary): unknown {
   };
 }
 
-const newAccount = z.strictObject({
-  channel: z.enum(['stripe']),
+const common = {
   world,
   merchant_id: uuid.optional().describe("Absent: the platform's account, for every merchant without its own"),
   name: z.string().trim().min(1).max(100),
-  credentials: stripeCredentials,
   contract: contract.default({}),
-});
+};
+const newAccount = z.discriminatedUnion('channel', [
+  z.strictObject({ channel: z.literal('stripe'), credentials: credentials.stripe, ...common }),
+  z.strictObject({ channel: z.literal('paypal'), credentials: credentials.paypal, ...common }),
+  z.strictObject({ channel: z.literal('alipay'), credentials: credentials.alipay, ...common }),
+  z.strictObject({ channel: z.literal('crypto'), credentials: credentials.crypto, ...common }),
+]);
+type NewAccount = z.infer<typeof newAccount>;
 
 /** The two worlds never mix: neither through the merchant nor through the key. */
-async function assertOneWorld(db: Database, body: z.infer<typeof newAccount>): Promise<void> {
-  const keyWorld = worldOfStripeKey(body.credentials.secret_key);
+async function assertOneWorld(db: Database, body: NewAccount): Promise<void> {
+  const keyWorld = body.channel === 'stripe' ? worldOfStripeKey(body.credentials.secret_key) : undefined;
   if (keyWorld !== undefined && keyWorld !== body.world) {
     throw invalidRequest([{ path: 'credentials.secret_key', message: `is a key of the ${keyWorld} world` }]);
   }
@@ -70,11 +99,32 @@ async function assertOneWorld(db: Database, body: z.infer<typeof newAccount>): P
   }
 }
 
+/** Without what was left out: the validator says undefined, stored is only what is there. */
+function given<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> };
+}
+
 function worldOfStripeKey(key: string): World | undefined {
   return /^[sr]k_(live|test)_/.exec(key)?.[1] as World | undefined;
 }
 
-export function accountRoutes({ db, box }: { db: Database; box: SecretBox }): Route[] {
+/** The address is somebody's word: what it may be is what a webhook's may be, and connections are checked again. */
+function assertPublicServer(body: NewAccount, policy: WebhookUrlPolicy): void {
+  if (body.channel !== 'crypto') return;
+  const verdict = checkWebhookUrl(body.credentials.base_url, policy);
+  if (!verdict.ok)
+    throw invalidRequest([{ path: 'credentials.base_url', message: `is not allowed: ${verdict.reason}` }]);
+}
+
+export interface AccountDeps {
+  readonly db: Database;
+  readonly box: SecretBox;
+  /** Where servers of merchants may be. */
+  readonly webhookUrlPolicy: WebhookUrlPolicy;
+}
+
+export function accountRoutes({ db, box, webhookUrlPolicy }: AccountDeps): Route[] {
   const admin = { tag: 'Administration', auth: 'admin', path: '/api/v1/admin/channel-accounts' } as const;
   const create = defineRoute({
     ...admin,
@@ -86,12 +136,12 @@ export function accountRoutes({ db, box }: { db: Database; box: SecretBox }): Ro
     errors: ['CHANNEL_ACCOUNT_EXISTS'],
     async handler({ body }) {
       await assertOneWorld(db, body);
-      const { merchant_id: merchantId = null, ...rest } = body;
-      const granted = body.contract.multipleCaptures;
+      assertPublicServer(body, webhookUrlPolicy);
+      const { channel, world: ofWorld, name, merchant_id: merchantId = null } = body;
       const account = await accounts.createAccount(db, box, {
-        ...rest,
-        merchantId,
-        contract: granted === undefined ? {} : { multipleCaptures: granted },
+        ...{ channel, world: ofWorld, name, merchantId },
+        credentials: given(body.credentials),
+        contract: given(body.contract),
       });
       if (account === undefined) throw fail('CHANNEL_ACCOUNT_EXISTS');
       return { status: 201, data: showAccount(account) };

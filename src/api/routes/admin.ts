@@ -5,16 +5,13 @@ import * as keys from '../../stores/api-keys';
 import * as merchants from '../../stores/merchants';
 import type { Database } from '../../stores/postgres';
 import { withTransaction } from '../../stores/postgres';
-import type { SecretBox } from '../../stores/secret-box';
 import { pageAnswer, pageOf, pageQuery, pageSchema } from '../pagination';
 import { defineRoute } from '../route';
 import type { Route } from '../route';
 import { accountRoutes } from './admin-accounts';
+import type { AccountDeps } from './admin-accounts';
 
-export interface AdminDeps {
-  readonly db: Database;
-  readonly box: SecretBox;
-}
+export type AdminDeps = AccountDeps;
 
 const uuid = z.uuid();
 const world = z.enum(['live', 'test']);

@@ -1,25 +1,32 @@
 /** Where channels send their events: verified by the channel's own method, stored once, acknowledged only when stored. */
 import { z } from 'zod';
-import { CHANNELS, InvalidEventSignature } from '../../domain/channel';
+import { ChannelFault, CHANNELS, InvalidEventSignature } from '../../domain/channel';
 import type { ChannelAdapter, InboundEvent } from '../../domain/channel';
 import { fail } from '../../domain/errors';
 import type { Logger } from '../../observability/logger';
 import type { AccountDirectory } from '../../stores/account-directory';
-import { EVENT_BODY_PURPOSE, markProcessed, matchHold, storeChannelEvent } from '../../stores/channel-events';
+import {
+  EVENT_BODY_PURPOSE,
+  markProcessed,
+  matchEvent,
+  storeChannelEvent,
+  workflowToTell,
+} from '../../stores/channel-events';
 import type { Database } from '../../stores/postgres';
 import type { SecretBox } from '../../stores/secret-box';
-import type { PreAuthGateway } from '../../temporal/pre-auth-gateway';
+import type { ObjectGateway } from '../../temporal/object-gateway';
 import { defineRoute } from '../route';
 import type { Route } from '../route';
 
 const MAX_EVENT_BYTES = 1024 * 1024;
+const RECEIVED = { contentType: 'application/json', body: '{"received":true}' };
 
 export interface ChannelEventDeps {
   readonly db: Database;
   readonly box: SecretBox;
   readonly log: Logger;
   readonly accounts: AccountDirectory;
-  readonly gateway: Pick<PreAuthGateway, 'resyncPreAuth'>;
+  readonly workflows: Pick<ObjectGateway, 'resync'>;
 }
 
 export function channelEventRoutes(deps: ChannelEventDeps): Route[] {
@@ -34,20 +41,21 @@ export function channelEventRoutes(deps: ChannelEventDeps): Route[] {
     rawBody: { maxBytes: MAX_EVENT_BYTES },
     responses: {
       200: {
-        description: 'Stored',
+        description: 'Stored. Where the channel asks for other words (Alipay: the text `success`), these.',
         contentType: 'application/json',
         schema: z.object({ received: z.literal(true) }),
       },
     },
-    errors: ['NOT_FOUND', 'SIGNATURE_INVALID', 'PRE_AUTH_NOT_SUPPORTED'],
+    errors: ['NOT_FOUND', 'SIGNATURE_INVALID', 'TEMPORARILY_UNAVAILABLE'],
     async handler({ params, rawBody, headers }) {
       const adapter = await deps.accounts(params.account);
       if (adapter === undefined || adapter.channel !== params.channel) throw fail('NOT_FOUND');
-      const event = parse(adapter, rawBody, headers as Record<string, string | undefined>);
+      const event = await parse(adapter, rawBody, headers as Record<string, string | undefined>);
       const id = await storeChannelEvent(deps.db, {
         accountId: params.account,
         eventId: event.eventId,
         type: event.type.slice(0, 100),
+        subject: event.subject,
         // Another system on the same account may put anything into its metadata: what cannot be ours is not kept.
         objectId: printable(event.objectId, 255),
         holdfastId: printable(event.holdfastId, 200),
@@ -56,7 +64,7 @@ export function channelEventRoutes(deps: ChannelEventDeps): Route[] {
       });
       // A repeat was told before, or the pick-up does it; an echo of our own call has nothing to tell.
       if (id !== undefined) await tell(deps, params.account, id, event);
-      return { status: 200, raw: { contentType: 'application/json', body: '{"received":true}' } };
+      return { status: 200, raw: adapter.acknowledgement ?? RECEIVED };
     },
   });
   return [receive];
@@ -66,16 +74,22 @@ function printable(text: string | undefined, maxLength: number): string | undefi
   return text !== undefined && text.length <= maxLength && /^[\x21-\x7e]+$/.test(text) ? text : undefined;
 }
 
-function parse(adapter: ChannelAdapter, rawBody: Buffer, headers: Record<string, string | undefined>) {
+async function parse(
+  adapter: ChannelAdapter,
+  rawBody: Buffer,
+  headers: Record<string, string | undefined>,
+): Promise<InboundEvent> {
   try {
-    return adapter.parseInboundEvent(rawBody, headers);
+    return await adapter.parseInboundEvent(rawBody, headers);
   } catch (error) {
     if (error instanceof InvalidEventSignature) throw fail('SIGNATURE_INVALID');
+    // What verifies it cannot be had now: the channel sends it again.
+    if (error instanceof ChannelFault) throw fail('TEMPORARILY_UNAVAILABLE');
     throw error;
   }
 }
 
-/** Tells the hold's workflow. Whatever fails here is carried on by the pick-up: the event is stored. */
+/** Tells the workflow that reads the object again. Whatever fails here is carried on by the pick-up: the event is stored. */
 async function tell(
   deps: ChannelEventDeps,
   accountId: string,
@@ -83,12 +97,13 @@ async function tell(
   event: InboundEvent,
 ): Promise<void> {
   try {
-    const { objectId = null, holdfastId = null } = event;
-    const match = await matchHold(deps.db, { accountId, objectId, holdfastId });
+    const { subject, objectId = null, holdfastId = null } = event;
+    const match = await matchEvent(deps.db, { accountId, subject, objectId, holdfastId });
+    const told = match === undefined ? undefined : workflowToTell(match, subject);
     // While a call of ours is under way its answer says the same, and news that reaches a workflow in the moment it
     // closes would throw its task away. The pick-up comes back to these.
-    if (match === undefined || match.closed || match.busy) return;
-    await deps.gateway.resyncPreAuth(match.merchant_id, match.pre_auth_no);
+    if (told === undefined || told.busy) return;
+    await deps.workflows.resync(told.object);
     await markProcessed(deps.db, id);
   } catch (error) {
     deps.log.warn({ err: error, channelEvent: id }, 'a channel event waits for the pick-up');

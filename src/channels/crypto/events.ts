@@ -59,6 +59,7 @@ export function parseCryptoEvent(
     eventId:
       typeof originalDeliveryId === 'string' && originalDeliveryId !== '' ? originalDeliveryId : deliveryId,
     type,
+    subject: subjectOf(type),
     ...(typeof objectId === 'string' ? { objectId } : {}),
     ...(typeof holdfastId === 'string' ? { holdfastId } : {}),
   };

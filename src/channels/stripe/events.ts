@@ -2,6 +2,7 @@
 import type Stripe from 'stripe';
 import { InvalidEventSignature } from '../../domain/channel';
 import type { InboundEvent } from '../../domain/channel';
+import type { InboundSubject } from '../../domain/channel-payment';
 
 /**
  * The events to enable for Holdfast's endpoint at Stripe. Others are stored and do no harm; they only repeat what these,
@@ -49,10 +50,20 @@ export function parseEvent(
   return {
     eventId: event.id,
     type: event.type,
+    subject: subjectOf(event.type, holdfastId),
     ...(objectId === undefined ? {} : { objectId }),
     ...(holdfastId === undefined ? {} : { holdfastId }),
     ...(typeof key === 'string' ? { causedByKey: key } : {}),
   };
+}
+
+/** A PaymentIntent is a payment or a hold: only the identity we gave it tells which, and both are read the same way. */
+function subjectOf(type: string, holdfastId: string | undefined): InboundSubject {
+  if (type.startsWith('charge.dispute.')) return 'dispute';
+  if (type === 'charge.refunded' || type.startsWith('charge.refund.') || type.startsWith('refund.'))
+    return 'refund';
+  if (!/^(payment_intent|charge)\./.test(type)) return 'other';
+  return holdfastId?.startsWith('pre-auth/') === true ? 'pre_auth' : 'payment';
 }
 
 function verify(stripe: Stripe, secret: string, rawBody: Buffer, signature: string): Stripe.Event {

@@ -70,7 +70,12 @@ describe('events', () => {
       pullPaymentId: 'pp',
       invoiceId: undefined,
     };
-    expect(parse(payout)).toEqual({ eventId: 'd1', type: 'PayoutUpdated', objectId: 'pp' });
+    expect(parse(payout)).toEqual({
+      eventId: 'd1',
+      type: 'PayoutUpdated',
+      subject: 'refund',
+      objectId: 'pp',
+    });
   });
 
   test('our identity is in the metadata, when it is a text', () => {

@@ -1,0 +1,176 @@
+/**
+ * Reading what no workflow reads: closed payments and holds, refunds made by hand, disputes. The object is read again at
+ * the channel and what it shows is written beside the row, whose status is final, in one transaction.
+ */
+import type { PoolClient } from 'pg';
+import type { HoldSnapshot } from '../domain/channel';
+import type {
+  DisputeSnapshot,
+  FullAdapter,
+  InboundSubject,
+  KnownRefund,
+  PaymentSnapshot,
+  RefundSnapshot,
+} from '../domain/channel-payment';
+import { callName, workflowIdOf } from '../domain/ids';
+import type { ObjectRef } from '../domain/ids';
+import type { RefundedRef } from '../domain/refund';
+import { appendNote } from '../stores/outbox';
+import { lockPayment, toPayment } from '../stores/payments';
+import { withTransaction } from '../stores/postgres';
+import { lockPreAuth, toHold } from '../stores/pre-auths';
+import { readRefundable, targetOf } from '../stores/refund-reservations';
+import type { RefundableRow } from '../stores/refund-reservations';
+import { readRefundsOf } from '../stores/refunds';
+import type { ActivityDeps } from './deps';
+import { reviewDisputes } from './disputes';
+import { exchangeOf } from './exchange';
+import { noteLateCapture, noteLateMoney } from './late-money';
+import { reviewRefunds } from './refund-late';
+
+/** Why an object is looked at, and what is done in the transaction of what is found. */
+export interface Review {
+  /** What the news is of: only that is asked of the channel besides the object itself. */
+  readonly subject: InboundSubject;
+  /** What is noted for the record; absent: nothing. */
+  readonly eventType?: string;
+  readonly within?: (tx: PoolClient) => Promise<void>;
+}
+
+interface Reading {
+  readonly snapshot: PaymentSnapshot | HoldSnapshot | undefined;
+  /** undefined: not asked for. */
+  readonly refunds: readonly RefundSnapshot[] | undefined;
+  readonly disputes: readonly DisputeSnapshot[] | undefined;
+}
+
+/**
+ * Reads the object and writes what it shows; safe to repeat, in any order.
+ * @throws ChannelFault when the channel cannot be asked: nothing is written then
+ */
+export async function reviewObject(deps: ActivityDeps, object: RefundedRef, review: Review): Promise<void> {
+  const row = await readRefundable(deps.db, object);
+  if (row === undefined) throw new Error(`there is no ${object.kind} ${object.no}`);
+  const reading = await readAtChannel(deps, object, row, review.subject);
+  const refund = await withTransaction(deps.db, async (tx) => {
+    // Its row is locked by this, before anything that hangs on it.
+    const late = await noteObject(deps, tx, object, reading.snapshot, review.eventType);
+    if (reading.refunds !== undefined) await reviewRefunds(deps, tx, object, reading.refunds);
+    if (reading.disputes !== undefined) {
+      const subject = { object, channelAccountId: row.channel_account_id, status: row.status };
+      await reviewDisputes(deps, tx, subject, reading.disputes);
+    }
+    await review.within?.(tx);
+    return late;
+  });
+  deps.ringOutbox();
+  if (refund !== undefined) await startSoon(deps, refund);
+}
+
+/**
+ * Where the payer decides what arrives and when, news that was told to a workflow in the moment it closed its payment may
+ * have been read by nobody: once it is closed, the payment is read once more. Whatever comes later is news of a closed one.
+ */
+export async function reviewOnceClosed(
+  deps: ActivityDeps,
+  { merchantId, kind, no }: ObjectRef,
+): Promise<void> {
+  if (kind !== 'payment') return;
+  const row = await readRefundable(deps.db, { merchantId, kind, no });
+  if (row === undefined || !deps.paymentCapabilities(row.channel).payerDecidesAmount) return;
+  await reviewObject(deps, { merchantId, kind, no }, { subject: 'payment' });
+}
+
+/** The pick-up starts what cannot be started now. */
+async function startSoon(deps: ActivityDeps, refund: ObjectRef): Promise<void> {
+  try {
+    await deps.workflows.ensure(refund);
+  } catch (error) {
+    deps.log.warn({ err: error, refundNo: refund.no }, 'a refund of late money waits for the pick-up');
+  }
+}
+
+async function readAtChannel(
+  deps: ActivityDeps,
+  object: RefundedRef,
+  row: RefundableRow,
+  subject: InboundSubject,
+): Promise<Reading> {
+  if (row.channel_no === null) return { snapshot: undefined, refunds: undefined, disputes: undefined };
+  const adapter = await deps.adapterOf(row.channel_account_id);
+  const target = targetOf(object, row);
+  const exchange = () => exchangeOf(deps.slowExchangeTimeoutMs);
+  const snapshot = await readObject(adapter, object, row.channel_no, exchange());
+  // A refund may be told by nothing but the sum that the object shows.
+  const refunded = snapshot !== undefined && 'amountRefunded' in snapshot ? snapshot.amountRefunded : 0;
+  const asksRefunds = subject === 'refund' || refunded > row.refund_reserved + row.refunded_external;
+  return {
+    snapshot,
+    refunds: asksRefunds
+      ? await adapter.listRefunds(target, exchange(), await knownRefunds(deps, object))
+      : undefined,
+    disputes: subject === 'dispute' ? await adapter.listDisputes(target, exchange()) : undefined,
+  };
+}
+
+function readObject(
+  adapter: FullAdapter,
+  { kind }: RefundedRef,
+  channelNo: string,
+  exchange: ReturnType<typeof exchangeOf>,
+): Promise<PaymentSnapshot | HoldSnapshot | undefined> {
+  return kind === 'payment'
+    ? adapter.queryPayment(channelNo, exchange)
+    : adapter.queryPreAuth(channelNo, exchange);
+}
+
+/** For channels that read refunds one by one: those of ours, by their first call, which is nearly always the only one. */
+async function knownRefunds(deps: ActivityDeps, object: RefundedRef): Promise<KnownRefund[]> {
+  const rows = await readRefundsOf(deps.db, object);
+  return rows.map(({ merchant_id: merchantId, refund_no: refundNo, channel_refund_no: channelRefundNo }) =>
+    channelRefundNo !== null
+      ? { channelRefundNo }
+      : {
+          refundNo,
+          holdfastId: workflowIdOf({ merchantId, kind: 'refund', no: refundNo }),
+          holdfastCall: callName('refund', 1),
+        },
+  );
+}
+
+/** Locks the object, and notes what it shows that its row does not account for. @returns the refund to start */
+async function noteObject(
+  deps: ActivityDeps,
+  tx: PoolClient,
+  { merchantId, kind, no }: RefundedRef,
+  snapshot: Reading['snapshot'],
+  eventType: string | undefined,
+): Promise<ObjectRef | undefined> {
+  const note = (type: string, status: string, data: Readonly<Record<string, unknown>>) =>
+    appendNote(tx, { merchantId, objectKind: kind, objectNo: no, type, status, data });
+  const common = { event_type: eventType, channel_status: snapshot?.status ?? null };
+  if (kind === 'payment') {
+    const row = await lockPayment(tx, merchantId, no);
+    if (row === undefined) throw new Error(`payment ${no} is gone`);
+    const reading = snapshot as PaymentSnapshot | undefined;
+    const { amountPaid = null, amountRefunded = null } = reading ?? {};
+    if (eventType !== undefined)
+      await note('channel.late_event', row.status, {
+        ...common,
+        ...{ amount_paid: amountPaid, amount_refunded: amountRefunded },
+      });
+    return reading === undefined ? undefined : noteLateMoney(deps, tx, toPayment(row), reading);
+  }
+  const row = await lockPreAuth(tx, merchantId, no);
+  if (row === undefined) throw new Error(`hold ${no} is gone`);
+  const reading = snapshot as HoldSnapshot | undefined;
+  const differs =
+    reading !== undefined && row.closed_at !== null && reading.amountCaptured !== row.amount_captured;
+  if (eventType !== undefined || differs)
+    await note(differs ? 'channel.differs' : 'channel.late_event', row.status, {
+      ...common,
+      amount_captured: reading?.amountCaptured ?? null,
+    });
+  if (differs) deps.log.error({ preAuthNo: no }, 'a closed hold differs from the channel');
+  return reading === undefined ? undefined : noteLateCapture(deps, tx, toHold(row), reading);
+}
