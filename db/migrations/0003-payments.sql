@@ -48,12 +48,16 @@ CREATE INDEX payments_order ON payments (merchant_id, order_no);
 CREATE INDEX payments_closed_unchecked ON payments (closed_at) WHERE closed_at IS NOT NULL AND owner_checked_at <= closed_at;
 CREATE INDEX payments_live ON payments (owner_checked_at NULLS FIRST) WHERE closed_at IS NULL;
 
+CREATE INDEX payments_trade ON payments (channel_account_id, channel_trade_no) WHERE channel_trade_no IS NOT NULL;
+
 -- A captured hold is refunded like a payment.
 ALTER TABLE pre_auths
   ADD COLUMN channel_trade_no   VARCHAR(255),
   ADD COLUMN refund_reserved    BIGINT NOT NULL DEFAULT 0 CHECK (refund_reserved >= 0),
   ADD COLUMN refunded_external  BIGINT NOT NULL DEFAULT 0 CHECK (refunded_external >= 0),
   ADD CHECK (refund_reserved <= amount_captured);
+
+CREATE INDEX pre_auths_trade ON pre_auths (channel_account_id, channel_trade_no) WHERE channel_trade_no IS NOT NULL;
 
 -- Money that arrived although the object was closed, or at another amount than asked for. Never ignored, and never a
 -- reason to reopen the object.

@@ -11,11 +11,12 @@ import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/
 import type { WorkflowBundle } from '@temporalio/worker';
 import { HISTORY_PATHS } from '../../dev/history-paths';
 import { PAYMENT_PATHS } from '../../dev/payment-history-paths';
+import { REFUND_PATHS } from '../../dev/refund-history-paths';
 import { DELIVERY_PATHS, SWEEP_PATH } from '../../dev/webhook-history-paths';
 
 const FOLDER = join(__dirname, 'histories');
 const NAMES = [
-  ...[...HISTORY_PATHS, ...PAYMENT_PATHS, ...DELIVERY_PATHS].map(({ name }) => name),
+  ...[...HISTORY_PATHS, ...PAYMENT_PATHS, ...REFUND_PATHS, ...DELIVERY_PATHS].map(({ name }) => name),
   SWEEP_PATH,
 ];
 const EXPECTED = NAMES.map((name) => `${name}.json`).sort();

@@ -58,15 +58,17 @@ async function eligibleAccount(
   body: CreateBody,
   { channel }: RoutingDecision,
 ): Promise<ChannelAccountSummary> {
-  if (!capabilitiesOf(channel).preAuth) throw fail('PRE_AUTH_NOT_SUPPORTED', { channel });
-  const refusal = checkHoldAmount(channel, { amount: body.amount, currency: body.currency });
-  if (refusal !== undefined) throw new HoldfastError(refusal);
   const account = await findAccountFor(deps.db, {
     merchantId: caller.merchantId,
     world: caller.world,
     channel,
   });
+  // What a channel can do without any account is the better answer where it can never hold money.
+  if (!capabilitiesOf(channel, account?.contract).preAuth) throw fail('PRE_AUTH_NOT_SUPPORTED', { channel });
   if (account === undefined) throw fail('CHANNEL_NOT_AVAILABLE', { channel });
+  const money = { amount: body.amount, currency: body.currency };
+  const refusal = checkHoldAmount(channel, money, account.contract);
+  if (refusal !== undefined) throw new HoldfastError(refusal);
   return account;
 }
 
@@ -132,7 +134,8 @@ async function insertAll(tx: PoolClient, own: Ownership, order: Order): Promise<
 
 function rowOf({ caller, body, preAuthNo, decision, account }: Order, bodyHash: Buffer) {
   const canCaptureAgain =
-    capabilitiesOf(decision.channel).multipleCaptures || account.contract.multipleCaptures === true;
+    capabilitiesOf(decision.channel, account.contract).multipleCaptures ||
+    account.contract.multipleCaptures === true;
   return {
     merchant_id: caller.merchantId,
     pre_auth_no: preAuthNo,
