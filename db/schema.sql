@@ -64,7 +64,7 @@ CREATE TABLE channel_calls (
   CONSTRAINT channel_calls_merchant_id_object_kind_object_no_operation_n_key UNIQUE (merchant_id, object_kind, object_no, operation, n),
   CONSTRAINT channel_calls_n_check CHECK ((n > 0)),
   CONSTRAINT channel_calls_object_kind_check CHECK ((object_kind = ANY (ARRAY['payment'::text, 'pre_auth'::text, 'refund'::text]))),
-  CONSTRAINT channel_calls_operation_check CHECK ((operation = ANY (ARRAY['create'::text, 'capture'::text, 'cancel'::text, 'refund'::text]))),
+  CONSTRAINT channel_calls_operation_check CHECK ((operation = ANY (ARRAY['create'::text, 'authorize'::text, 'capture'::text, 'cancel'::text, 'refund'::text]))),
   CONSTRAINT channel_calls_pkey PRIMARY KEY (id),
   CONSTRAINT channel_calls_state_check CHECK ((state = ANY (ARRAY['open'::text, 'executed'::text, 'declined'::text, 'not_executed'::text])))
 );
@@ -321,6 +321,7 @@ CREATE INDEX payments_list ON public.payments USING btree (merchant_id, created_
 CREATE INDEX payments_live ON public.payments USING btree (owner_checked_at NULLS FIRST) WHERE (closed_at IS NULL);
 CREATE INDEX payments_order ON public.payments USING btree (merchant_id, order_no);
 CREATE INDEX payments_reconciliation ON public.payments USING btree (channel_account_id, COALESCE(closed_at, 'infinity'::timestamp with time zone), merchant_id, payment_no);
+CREATE INDEX payments_trade ON public.payments USING btree (channel_account_id, channel_trade_no) WHERE (channel_trade_no IS NOT NULL);
 
 CREATE TABLE pre_auths (
   merchant_id uuid NOT NULL,
@@ -379,6 +380,7 @@ CREATE INDEX pre_auths_list ON public.pre_auths USING btree (merchant_id, create
 CREATE INDEX pre_auths_live ON public.pre_auths USING btree (owner_checked_at NULLS FIRST) WHERE (closed_at IS NULL);
 CREATE INDEX pre_auths_order ON public.pre_auths USING btree (merchant_id, order_no);
 CREATE INDEX pre_auths_reconciliation ON public.pre_auths USING btree (channel_account_id, COALESCE(closed_at, 'infinity'::timestamp with time zone), merchant_id, pre_auth_no);
+CREATE INDEX pre_auths_trade ON public.pre_auths USING btree (channel_account_id, channel_trade_no) WHERE (channel_trade_no IS NOT NULL);
 
 CREATE TABLE reconciliation_cursors (
   channel_account_id uuid NOT NULL,
@@ -553,3 +555,4 @@ CREATE INDEX webhook_notifications_failed ON public.webhook_notifications USING 
 CREATE INDEX webhook_notifications_fresh ON public.webhook_notifications USING btree (endpoint_id, rank, id) WHERE (((status)::text = 'pending'::text) AND (attempts = 0));
 CREATE INDEX webhook_notifications_in_retry ON public.webhook_notifications USING btree (endpoint_id) WHERE ((status)::text = 'retrying'::text);
 CREATE INDEX webhook_notifications_tried ON public.webhook_notifications USING btree (endpoint_id, next_retry_at, id) WHERE (((status)::text = 'pending'::text) AND (attempts > 0));
+CREATE INDEX webhook_notifications_tried_at ON public.webhook_notifications USING btree (endpoint_id, last_attempt_at, id) WHERE (((status)::text = ANY ((ARRAY['pending'::character varying, 'retrying'::character varying])::text[])) AND (last_attempt_at IS NOT NULL));

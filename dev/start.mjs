@@ -4,7 +4,7 @@
  * Usage: node dev/start.mjs [start|demo|test|soak|bench] [arguments...]
  */
 import { spawn } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -72,6 +72,9 @@ function run(program, args, environment, onSignal) {
 
 async function install() {
   if (isInstalled()) return;
+  // npm ci would empty what the link points to.
+  if (existsSync(join(ROOT, 'node_modules')) && lstatSync(join(ROOT, 'node_modules')).isSymbolicLink())
+    return console.error('node_modules is a link to another folder: it is used as it is');
   const why = existsSync(join(ROOT, 'node_modules'))
     ? 'do not match package-lock.json'
     : 'are not installed yet';

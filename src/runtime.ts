@@ -149,7 +149,7 @@ export function createWebhookParts(
   client: Client,
 ): { activities: WebhookActivities; close(): Promise<void> } {
   const { config, log, db, box } = foundation;
-  const parts = deliveryParts(foundation, client);
+  const parts = deliveryParts(foundation, client, true);
   const { lanes, workflows, recorder, send } = parts;
   const activities = createWebhookActivities({
     ...{ db, log, send },
@@ -173,9 +173,10 @@ const RELAY_STOP_GRACE_MS = 8_000;
 export function createRelayParts(
   foundation: Foundation,
   client: Client,
+  eager: boolean,
 ): { relay: Relay; close(): Promise<void> } {
   const { config, log, db, box } = foundation;
-  const parts = deliveryParts(foundation, client);
+  const parts = deliveryParts(foundation, client, eager);
   const { lanes, recorder, send } = parts;
   const relay = createRelay({
     ...{ db, box, log, send, recorder },
@@ -188,14 +189,14 @@ export function createRelayParts(
 }
 
 /** What relay and retries deliver with. Each role has its own, on its own database pool. */
-function deliveryParts(foundation: Foundation, client: Client) {
+function deliveryParts(foundation: Foundation, client: Client, eager: boolean) {
   const { config, log, db } = foundation;
   const redis = createRedis(config, log);
   redis.connect().catch(() => undefined); // it says so itself and keeps trying
   const urlPolicy = urlPolicyOf(config);
   const agent = createGuardedAgent({ urlPolicy });
   const attempt = { agent, urlPolicy, timeoutMs: config.WEBHOOK_TIMEOUT * 1000, now: () => Date.now() };
-  const workflows = createWebhookWorkflows(foundation, client, true);
+  const workflows = createWebhookWorkflows(foundation, client, eager);
   const noteFailed = (failed: Parameters<typeof noteFailedWebhooks>[1]) => noteFailedWebhooks(redis, failed);
   const recorder = createRecorder({
     ...{ db, log, workflows, noteFailed },

@@ -35,6 +35,9 @@ CREATE INDEX webhook_notifications_endpoint ON webhook_notifications (endpoint_i
 -- What a lane sends next: the never-tried by rank, the tried by when they are due.
 CREATE INDEX webhook_notifications_fresh ON webhook_notifications (endpoint_id, rank, id) WHERE status = 'pending' AND attempts = 0;
 CREATE INDEX webhook_notifications_tried ON webhook_notifications (endpoint_id, next_retry_at, id) WHERE status = 'pending' AND attempts > 0;
+-- What a probe takes when it is the turn of the least recently tried.
+CREATE INDEX webhook_notifications_tried_at ON webhook_notifications (endpoint_id, last_attempt_at, id)
+  WHERE status IN ('pending', 'retrying') AND last_attempt_at IS NOT NULL;
 -- Carried by a workflow each: counted per endpoint, and swept when overdue.
 CREATE INDEX webhook_notifications_in_retry ON webhook_notifications (endpoint_id) WHERE status = 'retrying';
 CREATE INDEX idx_webhook_retry ON webhook_notifications (next_retry_at) WHERE status = 'retrying';
@@ -71,7 +74,7 @@ CREATE INDEX webhook_attempts_notification ON webhook_attempts (notification_id,
 -- Down Migration
 DROP TABLE webhook_attempts;
 DROP TABLE webhook_leases;
-DROP INDEX webhook_notifications_delivered, webhook_notifications_failed, idx_webhook_retry, webhook_notifications_in_retry, webhook_notifications_tried,
+DROP INDEX webhook_notifications_delivered, webhook_notifications_failed, idx_webhook_retry, webhook_notifications_in_retry, webhook_notifications_tried, webhook_notifications_tried_at,
   webhook_notifications_fresh, webhook_notifications_endpoint, idx_webhook_merchant;
 ALTER TABLE webhook_notifications DROP COLUMN rank, DROP COLUMN last_attempt_at;
 CREATE INDEX idx_webhook_merchant ON webhook_notifications (merchant_id);

@@ -7,6 +7,7 @@ import { failDeletedEndpoints } from '../stores/webhook-notifications';
 import {
   deleteDeadLeases,
   deleteDelivered,
+  deleteOldAttempts,
   failDisabledTooLong,
   findOverdueRetries,
 } from '../stores/webhook-upkeep';
@@ -62,6 +63,8 @@ export function createWebhookSweepActivities(deps: WebhookActivityDeps) {
 
   async function deleteOutdated(): Promise<{ notifications: number; leases: number }> {
     const notifications = await batches((limit) => deleteDelivered(db, retentionSeconds, limit));
+    // An endpoint that never answers is probed 2 880 times a day, whatever becomes of its notifications.
+    await batches((limit) => deleteOldAttempts(db, retentionSeconds, limit));
     const leases = await batches((limit) => deleteDeadLeases(db, DEAD_LEASE_SECONDS, limit));
     return { notifications, leases };
   }

@@ -38,11 +38,12 @@ export async function noteFailures(
   return rows[0]?.disabled_at ?? null;
 }
 
-// Locked in order, so that two relays never wait for each other.
+// An endpoint that is locked is passed over, so that nobody's deliveries wait for it: its next 2xx heals it.
 const HEALED = `
 UPDATE webhook_endpoints SET failures_in_row = 0, failing_since = NULL, last_success_at = now(),
   ramp = CASE WHEN ramp * 2 < $2 THEN ramp * 2 END
-WHERE id IN (SELECT id FROM webhook_endpoints WHERE id = ANY ($1::uuid[]) AND gated_at IS NULL ORDER BY id FOR NO KEY UPDATE)`;
+WHERE id IN (SELECT id FROM webhook_endpoints WHERE id = ANY ($1::uuid[]) AND gated_at IS NULL
+  FOR NO KEY UPDATE SKIP LOCKED)`;
 
 /** Notes a 2xx of each of these endpoints, which are not gated; while a ramp lasts, this doubles it up to the limit. */
 export async function noteSuccesses(

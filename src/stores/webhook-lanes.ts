@@ -40,7 +40,7 @@ WITH RECURSIVE visited (endpoint_id, k) AS (
   WHERE v.k < ${LANES_PER_CLAIM}
 ), locked AS (
   SELECT e.id, e.ramp FROM visited v JOIN webhook_endpoints e ON e.id = v.endpoint_id
-  WHERE e.enabled AND e.deleted_at IS NULL AND e.gated_at IS NULL
+  WHERE e.enabled AND e.deleted_at IS NULL AND e.gated_at IS NULL AND e.merchant_id <> ALL ($2::uuid[])
   FOR NO KEY UPDATE OF e SKIP LOCKED
 )
 SELECT (SELECT max(k) FROM visited) AS visited,
@@ -102,16 +102,23 @@ export interface Claim {
   readonly cursor: string;
 }
 
-/** Leases what is due in the lanes after the cursor, at most `max` notifications. */
+/**
+ * Leases what is due in the lanes after the cursor, at most `max` notifications.
+ * @param passOver merchants that have as much under way here as one merchant may have
+ */
 export async function claimDue(
   db: Database,
   box: SecretBox,
   settings: LaneSettings,
-  { cursor, max }: { readonly cursor: string; readonly max: number },
+  {
+    cursor,
+    max,
+    passOver,
+  }: { readonly cursor: string; readonly max: number; readonly passOver: readonly string[] },
 ): Promise<Claim> {
   // A lease that a crash of PostgreSQL forgets costs one delivery more at most, which the merchant knows by its id.
   return withForgettableTransaction(db, async (tx) => {
-    const visit = (await tx.query<VisitRow>(VISIT, [cursor])).rows[0];
+    const visit = (await tx.query<VisitRow>(VISIT, [cursor, passOver])).rows[0];
     const next = visit?.visited === LANES_PER_CLAIM && visit.last !== null ? visit.last : FIRST_LANE;
     if (visit === undefined || visit.lanes.length === 0) return { leases: [], cursor: next };
     const limits = visit.lanes.map(({ ramp }) =>

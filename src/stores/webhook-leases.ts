@@ -12,6 +12,7 @@ export interface DeliveryLease {
   /** An outcome counts only with it, except that a success always counts. */
   readonly token: string;
   readonly endpointId: string;
+  readonly merchantId: string;
   readonly kind: DeliveryKind;
 }
 
@@ -25,13 +26,14 @@ export interface LeasedRow {
   attempts: number;
   token: string;
   endpoint_id: string;
+  merchant_id: string;
   kind: EndpointKind;
   secret_sealed: string | null;
   previous_secret_sealed: string | null;
   merchant_secret_sealed: string;
 }
 
-export const LEASED_COLUMNS = `n.id, n.event_id, n.event, n.body, n.attempts, n.endpoint_id, e.kind, leased.token,
+export const LEASED_COLUMNS = `n.id, n.event_id, n.event, n.body, n.attempts, n.endpoint_id, n.merchant_id, e.kind, leased.token,
   CASE e.kind WHEN 'explicit' THEN e.url ELSE n.url END AS url, e.secret_sealed,
   CASE WHEN e.previous_secret_until > now() THEN e.previous_secret_sealed END AS previous_secret_sealed,
   m.webhook_secret_sealed AS merchant_secret_sealed`;
@@ -42,13 +44,19 @@ export const LEASED_JOIN = `FROM leased JOIN webhook_notifications n ON n.id = l
 const OPENED_MAX = 1_000;
 const opened = new Map<string, string>();
 
-function openOnce(box: SecretBox, sealed: string, purpose: string): string {
+/** [] for one that cannot be opened (its key is gone): that endpoint's attempt fails, and no other's claim with it. */
+function openOnce(box: SecretBox, sealed: string | null, purpose: string): readonly string[] {
+  if (sealed === null) return [];
   const known = opened.get(sealed);
-  if (known !== undefined) return known;
-  const secret = box.open(sealed, purpose);
-  if (opened.size >= OPENED_MAX) opened.clear();
-  opened.set(sealed, secret);
-  return secret;
+  if (known !== undefined) return [known];
+  try {
+    const secret = box.open(sealed, purpose);
+    if (opened.size >= OPENED_MAX) opened.clear();
+    opened.set(sealed, secret);
+    return [secret];
+  } catch {
+    return [];
+  }
 }
 
 export function leaseOf(box: SecretBox, row: LeasedRow, kind: DeliveryKind): DeliveryLease {
@@ -56,23 +64,18 @@ export function leaseOf(box: SecretBox, row: LeasedRow, kind: DeliveryKind): Del
     row.secret_sealed === null
       ? openOnce(box, row.merchant_secret_sealed, WEBHOOK_SECRET_PURPOSE)
       : openOnce(box, row.secret_sealed, ENDPOINT_SECRET_PURPOSE);
-  const previous =
-    row.previous_secret_sealed === null
-      ? []
-      : [openOnce(box, row.previous_secret_sealed, ENDPOINT_SECRET_PURPOSE)];
+  const previous = openOnce(box, row.previous_secret_sealed, ENDPOINT_SECRET_PURPOSE);
   const { id: notificationId, event_id: eventId, event, body, url } = row;
   return {
     job: {
-      notificationId,
-      eventId,
-      event,
-      body,
-      url,
+      ...{ notificationId, eventId, event, body, url },
       attempt: row.attempts + 1,
-      secrets: [current, ...previous],
+      // Without its current secret nothing can be signed.
+      secrets: current.length === 0 ? [] : [...current, ...previous],
     },
     token: row.token,
     endpointId: row.endpoint_id,
+    merchantId: row.merchant_id,
     kind,
   };
 }

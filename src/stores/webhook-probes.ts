@@ -17,18 +17,24 @@ WHERE e.gated_at IS NOT NULL AND e.next_probe_at <= now() AND e.enabled AND e.de
     OR EXISTS (SELECT FROM webhook_notifications n WHERE n.endpoint_id = e.id AND n.status = 'retrying'))
 ORDER BY e.next_probe_at LIMIT ${PROBES_PER_CLAIM} FOR NO KEY UPDATE OF e SKIP LOCKED`;
 
-const WAITING = `n.endpoint_id = $1 AND n.status IN ('pending', 'retrying')
-    AND NOT EXISTS (SELECT FROM webhook_leases l WHERE l.notification_id = n.id AND l.until > now())`;
+const IS_FREE = `NOT EXISTS (SELECT FROM webhook_leases l WHERE l.notification_id = n.id AND l.until > now())`;
 
-// A notification that the receiver cannot digest must not keep the gate shut, whether it is the oldest or the newest:
-// so the turn alternates, and what was tried goes to the end of its queue.
-const NEWEST = `SELECT n.id FROM webhook_notifications n WHERE ${WAITING} ORDER BY n.created_at DESC, n.id DESC LIMIT 1`;
+// A notification that the receiver cannot digest must not keep the gate shut, whether it is the oldest or the newest: so
+// the turn alternates, a newest one has its turn once, and what was tried goes to the end of its queue. Each of these
+// reads the first entries of a partial index, however many rows the table has.
+const NEWEST = `
+SELECT n.id FROM webhook_notifications n JOIN webhook_endpoints e ON e.id = n.endpoint_id
+WHERE n.endpoint_id = $1 AND n.status = 'pending' AND n.attempts = 0
+  AND (n.last_attempt_at IS NULL OR n.last_attempt_at < e.gated_at) AND ${IS_FREE}
+ORDER BY n.rank DESC, n.id DESC LIMIT 1`;
 const NEVER_TRIED = `
 SELECT n.id FROM webhook_notifications n
-WHERE n.endpoint_id = $1 AND n.status = 'pending' AND n.attempts = 0 AND n.last_attempt_at IS NULL
-  AND NOT EXISTS (SELECT FROM webhook_leases l WHERE l.notification_id = n.id AND l.until > now())
+WHERE n.endpoint_id = $1 AND n.status = 'pending' AND n.attempts = 0 AND n.last_attempt_at IS NULL AND ${IS_FREE}
 ORDER BY n.rank, n.id LIMIT 1`;
-const LONGEST_AGO = `SELECT n.id FROM webhook_notifications n WHERE ${WAITING} ORDER BY n.last_attempt_at NULLS FIRST, n.id LIMIT 1`;
+const LONGEST_AGO = `
+SELECT n.id FROM webhook_notifications n
+WHERE n.endpoint_id = $1 AND n.status IN ('pending', 'retrying') AND n.last_attempt_at IS NOT NULL AND ${IS_FREE}
+ORDER BY n.last_attempt_at, n.id LIMIT 1`;
 
 const LEASE = `
 WITH turn AS (
@@ -63,7 +69,7 @@ export async function claimProbes(
 }
 
 async function choose(tx: Queryable, endpointId: string, newest: boolean): Promise<string | undefined> {
-  for (const text of newest ? [NEWEST] : [NEVER_TRIED, LONGEST_AGO]) {
+  for (const text of newest ? [NEWEST, LONGEST_AGO] : [NEVER_TRIED, LONGEST_AGO]) {
     const row = (await tx.query<{ id: string }>(text, [endpointId])).rows[0];
     if (row !== undefined) return row.id;
   }

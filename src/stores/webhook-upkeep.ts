@@ -142,7 +142,7 @@ function errorText(reason: string): string {
 const LOCK_DISABLED = `
 SELECT e.id FROM webhook_endpoints e
 WHERE NOT e.enabled AND e.deleted_at IS NULL AND e.disabled_at < now() - make_interval(secs => $1::float8)
-  AND EXISTS (SELECT 1 FROM webhook_notifications n WHERE n.endpoint_id = e.id AND n.status IN ('pending', 'retrying')
+  AND EXISTS (SELECT 1 FROM webhook_notifications n WHERE n.endpoint_id = e.id AND ((n.status = 'pending' AND n.attempts = 0) OR (n.status = 'pending' AND n.attempts > 0) OR n.status = 'retrying')
               AND n.created_at < now() - make_interval(secs => $1::float8))
 ORDER BY e.disabled_at
 LIMIT 1
@@ -152,7 +152,7 @@ const FAIL_WAITING = `
 UPDATE webhook_notifications SET status = 'failed', failed_at = now(), updated_at = now(), error = $4
 WHERE id IN (
   SELECT id FROM webhook_notifications
-  WHERE endpoint_id = $2 AND status IN ('pending', 'retrying') AND created_at < now() - make_interval(secs => $1::float8)
+  WHERE endpoint_id = $2 AND ((status = 'pending' AND attempts = 0) OR (status = 'pending' AND attempts > 0) OR status = 'retrying') AND created_at < now() - make_interval(secs => $1::float8)
   ORDER BY created_at LIMIT $3
   FOR UPDATE SKIP LOCKED)`;
 
@@ -188,6 +188,21 @@ export async function deleteDelivered(
   limit: number,
 ): Promise<number> {
   return (await q.query(DELETE_DELIVERED, [olderThanSeconds, limit])).rowCount ?? 0;
+}
+
+// The oldest entries of the primary key, so that a table with nothing old costs one page.
+const DELETE_ATTEMPTS = `
+DELETE FROM webhook_attempts WHERE id IN (
+  SELECT id FROM (SELECT id, started_at FROM webhook_attempts ORDER BY id LIMIT $2) oldest
+  WHERE started_at < now() - make_interval(secs => $1::float8))`;
+
+/** Attempts of whatever became of their notification, probes above all. @returns how many, at most `limit` */
+export async function deleteOldAttempts(
+  q: Queryable,
+  olderThanSeconds: number,
+  limit: number,
+): Promise<number> {
+  return (await q.query(DELETE_ATTEMPTS, [olderThanSeconds, limit])).rowCount ?? 0;
 }
 
 const DELETE_LEASES = `

@@ -27,7 +27,6 @@ export interface AttemptDeps {
  * it and at most 2 s, and whatever happens meanwhile changes nothing. A body that fits is read to its end, so that the
  * connection serves again; otherwise the connection is dropped.
  * @returns always, whatever the network or the receiver does
- * @throws only for a job without a secret
  */
 export async function sendAttempt(job: DeliveryJob, deps: AttemptDeps): Promise<AttemptResult> {
   const startedAtMs = deps.now();
@@ -43,6 +42,7 @@ function noAnswer(error: AttemptError): Answer {
 }
 
 function exchange(job: DeliveryJob, deps: AttemptDeps, startedAtMs: number): Promise<Answer> | Answer {
+  if (job.secrets.length === 0) return noAnswer('SECRET_UNREADABLE');
   if (Buffer.byteLength(job.body) > MAX_REQUEST_BYTES) return noAnswer('REQUEST_TOO_LARGE');
   // Again at every attempt: rules change, and the agent's lookup is not asked about literal addresses.
   const verdict = checkWebhookUrl(job.url, deps.urlPolicy);

@@ -3,6 +3,7 @@
  * has begun before it ends.
  */
 import { createServer } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Server } from 'node:http';
 import { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
@@ -13,6 +14,7 @@ import { createLogger } from '../observability/logger';
 import type { Logger } from '../observability/logger';
 import {
   createFoundation,
+  createLazyTemporalClient,
   createRelayParts,
   createWebhookParts,
   createWorkerActivities,
@@ -34,7 +36,16 @@ async function main(): Promise<void> {
   let connection: NativeConnection | undefined;
   try {
     const { connectionOptions, namespace } = temporalSettings();
-    connection = await untilItWorks(log, stopping.signal, () => NativeConnection.connect(connectionOptions));
+    connection = await soon(NativeConnection.connect(connectionOptions));
+    // First attempts need no Temporal: where it is away, they do not wait for it.
+    const relayFirst = connection === undefined && config.WORKER_ROLES.includes('relay');
+    if (relayFirst) {
+      log.warn('Temporal cannot be reached yet: the relay starts without it');
+      roles.set('relay', await startRelay(config, log, createLazyTemporalClient().client, false));
+    }
+    connection ??= await untilItWorks(log, stopping.signal, () =>
+      NativeConnection.connect(connectionOptions),
+    );
     let bundle: Promise<WorkflowBundleOption> | undefined;
     const deps: RoleDeps = {
       ...{ config, log, connection, namespace, stopping: stopping.signal },
@@ -46,7 +57,7 @@ async function main(): Promise<void> {
       },
     };
     for (const name of config.WORKER_ROLES) {
-      if (!stopping.signal.aborted) roles.set(name, await START[name](deps));
+      if (!stopping.signal.aborted && !roles.has(name)) roles.set(name, await START[name](deps));
     }
     log.info({ roles: config.WORKER_ROLES, namespace }, 'worker started');
     if (!stopping.signal.aborted) await stopped;
@@ -67,12 +78,31 @@ const START: Readonly<Record<RoleName, (deps: RoleDeps) => Promise<Role>>> = {
   async webhooks(deps) {
     return startWebhooks(deps, createWebhookParts(createFoundation(deps.config, deps.log), clientOf(deps)));
   },
-  async relay(deps) {
-    const parts = createRelayParts(createFoundation(deps.config, deps.log), clientOf(deps));
-    await parts.relay.start();
-    return { stop: () => parts.relay.stop(), close: () => parts.close() };
-  },
+  relay: (deps) => startRelay(deps.config, deps.log, clientOf(deps), true),
 };
+
+async function startRelay(config: Config, log: Logger, client: Client, eager: boolean): Promise<Role> {
+  const parts = createRelayParts(createFoundation(config, log), client, eager);
+  await parts.relay.start();
+  return { stop: () => parts.relay.stop(), close: () => parts.close() };
+}
+
+const SOON_MS = 3_000;
+
+/** What a connection attempt comes to within a moment; undefined where it fails or takes longer. */
+async function soon(connecting: Promise<NativeConnection>): Promise<NativeConnection | undefined> {
+  const late = new AbortController();
+  const connected = connecting.catch(() => undefined);
+  const outcome = await Promise.race([
+    connected,
+    sleep(SOON_MS, 'late' as const, { signal: late.signal }).catch(() => 'late' as const),
+  ]);
+  late.abort();
+  if (outcome !== 'late') return outcome;
+  // It may still come about, and nobody would use it.
+  void connected.then((connection) => connection?.close());
+  return undefined;
+}
 
 function clientOf({ connection, namespace }: RoleDeps): Client {
   return new Client({ connection, namespace });

@@ -60,7 +60,8 @@ export function startWebhooks(deps: RoleDeps, served: Served): Promise<Role> {
   const { WEBHOOKS_TASK_QUEUE: taskQueue, WEBHOOK_RETRY_INTERVAL: intervalSeconds } = deps.config;
   const tuning = {
     // Each waits on a socket, and a hanging endpoint holds at most WEBHOOK_MAX_IN_FLIGHT_PER_ENDPOINT of them.
-    maxConcurrentActivityTaskExecutions: deps.config.WEBHOOK_MAX_IN_FLIGHT,
+    // Twice as many as the largest merchant's 120 endpoints can hold with their usual limit of 10.
+    maxConcurrentActivityTaskExecutions: 2 * deps.config.WEBHOOK_MAX_IN_FLIGHT,
     maxConcurrentWorkflowTaskExecutions: MAX_WORKFLOW_TASKS,
   };
   return serve(deps, served, taskQueue, tuning, (client) =>

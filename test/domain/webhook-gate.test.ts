@@ -32,7 +32,7 @@ describe('an endpoint is switched off', () => {
 
 test('the ramp doubles until the limit is reached', () => {
   const steps = [1];
-  for (let ramp: number | null = 1; (ramp = nextRamp(ramp, 10)) !== null; ) steps.push(ramp);
+  for (let ramp: number | null = 1; (ramp = nextRamp(ramp, 10)) !== null;) steps.push(ramp);
   expect(steps).toEqual([1, 2, 4, 8]);
   expect(nextRamp(null, 10)).toBeNull();
   expect(nextRamp(1, 1)).toBeNull();
@@ -41,7 +41,8 @@ test('the ramp doubles until the limit is reached', () => {
 test.each([
   [10, 8, 2],
   [100, 80, 20],
-  [4, 4, 0],
+  [4, 3, 1],
+  [2, 1, 1],
   [1, 1, 0],
 ])('of %i places %i serve the never tried first and %i the tried', (limit, fresh, tried) => {
   expect(sharesOf(limit)).toEqual({ fresh, tried });

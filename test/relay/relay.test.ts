@@ -149,6 +149,84 @@ describe('a receiver that fails', () => {
   });
 });
 
+describe('what must not hold up others', () => {
+  test('an endpoint whose secret cannot be opened', async () => {
+    await start();
+    const [bad, good] = [await rig.receiver(), await rig.receiver()];
+    const badEndpoint = await rig.endpoint(bad.url);
+    await rig.db.query(`UPDATE webhook_endpoints SET secret_sealed = 'gone:AAAA' WHERE id = $1`, [
+      badEndpoint,
+    ]);
+    const goodEndpoint = await rig.endpoint(good.url);
+    const [poor = ''] = await rig.notify(badEndpoint, 5);
+    await rig.notify(goodEndpoint, 20);
+    await rig.startRelay();
+    await until('good ones', async () => (await rig.counts(goodEndpoint)).success === 20);
+    await until('said so', async () => (await rig.notification(poor)).error === 'SECRET_UNREADABLE');
+    expect(bad.received).toHaveLength(0);
+  });
+
+  test('an endpoint whose row somebody keeps locked', async () => {
+    await start();
+    const [slow, good] = [await rig.receiver(), await rig.receiver()];
+    const slowEndpoint = await rig.endpoint(slow.url);
+    const goodEndpoint = await rig.endpoint(good.url);
+    let answer: () => void = () => undefined;
+    slow.behaviour = (_received, response) => {
+      answer = () => void response.writeHead(200).end();
+    };
+    await rig.notify(slowEndpoint, 1);
+    await rig.startRelay();
+    await until('the slow one has it', () => slow.received.length === 1);
+    const holder = await rig.db.connect();
+    try {
+      await holder.query('BEGIN');
+      await holder.query('SELECT 1 FROM webhook_endpoints WHERE id = $1 FOR UPDATE', [slowEndpoint]);
+      answer();
+      await sleep(300);
+      await rig.notify(goodEndpoint, 20);
+      await until('good ones', async () => (await rig.counts(goodEndpoint)).success === 20, 3_000);
+    } finally {
+      await holder.query('ROLLBACK');
+      holder.release();
+    }
+    await until('the slow one', async () => (await rig.counts(slowEndpoint)).success === 1);
+  });
+
+  test('a merchant with more hanging endpoints than a process has places', async () => {
+    await start({ maxInFlight: 40, timeoutMs: 2_000 });
+    const [bad, good] = [await rig.receiver(), await rig.receiver()];
+    bad.behaviour = hanging;
+    for (let i = 0; i < 8; i += 1) await rig.notify(await rig.endpoint(`${bad.url}/${i}`), 10);
+    await rig.startRelay();
+    await until('as many hang as one merchant may have', () => bad.received.length >= 10);
+    const other = await rig.otherMerchantsEndpoint(good.url);
+    const before = Date.now();
+    await rig.notify(other, 1);
+    await until('delivered', () => good.received.length === 1);
+    expect(Date.now() - before).toBeLessThan(1_500);
+  });
+
+  test('a 410 from the old address leaves the new one on', async () => {
+    await start();
+    const [old, moved] = [await rig.receiver(), await rig.receiver()];
+    let answer: () => void = () => undefined;
+    old.behaviour = (_received, response) => {
+      answer = () => void response.writeHead(410).end();
+    };
+    const endpoint = await rig.endpoint(old.url);
+    const [id = ''] = await rig.notify(endpoint, 1);
+    await rig.startRelay();
+    await until('under way', () => old.received.length === 1);
+    await rig.db.query('UPDATE webhook_endpoints SET url = $2 WHERE id = $1', [endpoint, moved.url]);
+    answer();
+    await until('ended', async () => (await rig.notification(id)).status === 'failed');
+    expect(await rig.endpointRow(endpoint)).toMatchObject({ enabled: true, failures_in_row: 0 });
+    await rig.notify(endpoint, 3);
+    await until('the new address', () => moved.received.length === 3);
+  });
+});
+
 describe('leases', () => {
   test('a late failure changes nothing, a late success counts', async () => {
     await start({ leaseSeconds: 0.2, timeoutMs: 200, maxInFlight: 1 });

@@ -194,6 +194,14 @@ export class Rig {
     return id;
   }
 
+  /** An endpoint of another merchant; its notifications are that merchant's. */
+  async otherMerchantsEndpoint(url: string): Promise<string> {
+    const { live } = await createMerchant(this.db, this.box, 'Other');
+    const id = await this.endpoint(url);
+    await this.db.query('UPDATE webhook_endpoints SET merchant_id = $2 WHERE id = $1', [id, live.id]);
+    return id;
+  }
+
   /** Writes `count` notifications as the outbox does. @returns their webhook-ids in order */
   async notify(
     endpointId: string,
@@ -203,9 +211,9 @@ export class Rig {
     const ids = Array.from({ length: count }, () => randomUUID());
     await this.db.query(
       `INSERT INTO webhook_notifications (id, event_id, endpoint_id, merchant_id, payment_no, event, url, payload, body, max_attempts)
-       SELECT g.id, g.id, $2, $3, 'P' || g.n, $4, (SELECT url FROM webhook_endpoints WHERE id = $2), '{}', '{"n":' || g.n || '}', $5
-       FROM unnest($1::uuid[]) WITH ORDINALITY AS g (id, n)`,
-      [ids, endpointId, this.merchantId, event, maxAttempts],
+       SELECT g.id, g.id, e.id, e.merchant_id, 'P' || g.n, $3, e.url, '{}', '{"n":' || g.n || '}', $4
+       FROM unnest($1::uuid[]) WITH ORDINALITY AS g (id, n), webhook_endpoints e WHERE e.id = $2`,
+      [ids, endpointId, event, maxAttempts],
     );
     return ids;
   }

@@ -12,6 +12,8 @@ export const ATTEMPT_ERRORS = [
   'URL_NOT_ALLOWED',
   /** The address, or one of those the name resolves to, is not a public one. Nothing was sent. */
   'ADDRESS_NOT_ALLOWED',
+  /** The endpoint's secret cannot be opened: a key of ours is missing. Nothing was sent. */
+  'SECRET_UNREADABLE',
   /** The body exceeds what one request may carry. Nothing was sent. */
   'REQUEST_TOO_LARGE',
   'DNS_FAILED',

@@ -35,6 +35,7 @@ export function nextRamp(ramp: number | null, limit: number): number | null {
 
 /** How the places of an endpoint are shared: 8 of 10 serve the never tried first, 2 the tried; either takes what the other leaves. */
 export function sharesOf(limit: number): { readonly fresh: number; readonly tried: number } {
-  const tried = Math.floor(limit * TRIED_SHARE);
+  // Of two places one: what was tried must not wait for ever where the limit, or the ramp, is small.
+  const tried = limit < 2 ? 0 : Math.max(1, Math.floor(limit * TRIED_SHARE));
   return { fresh: limit - tried, tried };
 }

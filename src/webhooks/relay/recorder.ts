@@ -73,27 +73,31 @@ export interface Recorder {
    * @throws Error when PostgreSQL cannot be reached; recording the same attempts again is safe
    */
   record(attempts: readonly Attempted[], startWorkflows?: boolean): Promise<Recorded[]>;
+  /** Waits for gates that are being opened. */
+  close(): Promise<void>;
 }
 
 /** What is to be done once the transaction has committed. */
 interface AfterCommit {
   readonly recorded: Recorded[];
   readonly starts: RetryToStart[];
-  readonly wakes: string[];
   readonly failed: FailedWebhook[];
 }
 
 export function createRecorder(deps: RecorderDeps): Recorder {
+  const openings = new Openings();
   return {
+    async close() {
+      await openings.ended();
+    },
     async record(attempts, startWorkflows = true) {
-      const after: AfterCommit = { recorded: [], starts: [], wakes: [], failed: [] };
+      const after: AfterCommit = { recorded: [], starts: [], failed: [] };
       const successes = attempts.filter(({ result }) => isSuccess(result));
-      if (successes.length > 0) await recordDelivered(deps, successes, after);
+      if (successes.length > 0) await recordDelivered(deps, successes, after, openings);
       for (const [endpointId, failures] of byEndpoint(attempts.filter(({ result }) => !isSuccess(result)))) {
         await withTransaction(deps.db, (tx) => recordFailed(deps, tx, endpointId, failures, after));
       }
       if (startWorkflows) for (const start of after.starts) await deps.workflows.start(start);
-      if (after.wakes.length > 0) await deps.workflows.wake(after.wakes);
       await deps.noteFailed(after.failed).catch((error: unknown) => {
         deps.log.warn(
           { err: error, count: after.failed.length },
@@ -103,6 +107,20 @@ export function createRecorder(deps: RecorderDeps): Recorder {
       return after.recorded;
     },
   };
+}
+
+/** Gates being opened, so that a process that stops can wait for them. */
+class Openings {
+  private readonly running = new Set<Promise<void>>();
+
+  add(opening: Promise<void>): void {
+    this.running.add(opening);
+    void opening.finally(() => this.running.delete(opening));
+  }
+
+  async ended(): Promise<void> {
+    await Promise.all(this.running);
+  }
 }
 
 /** Whatever the endpoint, a 2xx is a success. */
@@ -124,23 +142,34 @@ async function recordDelivered(
   deps: RecorderDeps,
   successes: readonly Attempted[],
   after: AfterCommit,
+  openings: Openings,
 ): Promise<void> {
   const done = await recordSuccesses(deps.db, successes);
   for (const { id, attempts } of done) {
     after.recorded.push({ notificationId: id, status: 'success', attempts, nextRetryAtMs: null });
   }
   for (const endpointId of new Set(done.filter((row) => row.opens_gate).map((row) => row.endpoint_id))) {
-    after.wakes.push(...(await withTransaction(deps.db, (tx) => open(deps, tx, endpointId))));
+    openings.add(open(deps, endpointId));
   }
   const healing = new Set(done.filter((row) => row.heals && !row.opens_gate).map((row) => row.endpoint_id));
   if (healing.size > 0) await noteSuccesses(deps.db, [...healing], deps.settings.maxInFlightPerEndpoint);
 }
 
-/** A 2xx opens the gate. @returns workflows to wake */
-async function open(deps: RecorderDeps, tx: Queryable, endpointId: string): Promise<string[]> {
-  if (!(await openGate(tx, endpointId))) return [];
-  deps.log.info({ endpointId }, 'a webhook endpoint answers again: its gate is open');
-  return releaseWaiting(tx, endpointId);
+/**
+ * A 2xx opens the gate, and what waited goes to the relay; its workflows are woken. Nobody waits for it, because it may
+ * wait for the endpoint's lock or release thousands; what fails here the next probe does again.
+ */
+async function open(deps: RecorderDeps, endpointId: string): Promise<void> {
+  try {
+    const waiting = await withTransaction(deps.db, async (tx) =>
+      (await openGate(tx, endpointId)) ? releaseWaiting(tx, endpointId) : undefined,
+    );
+    if (waiting === undefined) return;
+    deps.log.info({ endpointId }, 'a webhook endpoint answers again: its gate is open');
+    if (waiting.length > 0) await deps.workflows.wake(waiting);
+  } catch (error) {
+    deps.log.warn({ err: error, endpointId }, 'a gate could not be opened; the next probe does it');
+  }
 }
 
 async function recordFailed(
@@ -154,7 +183,11 @@ async function recordFailed(
   const states = new Map((await takeBackLeases(tx, failures)).map((state) => [state.id, state]));
   const counted = failures.filter(({ lease }) => states.has(lease.job.notificationId));
   if (counted.length === 0) return;
-  const endpoint = await noteEndpoint(deps, tx, before, counted);
+  // What the old address answered says nothing of the new one, nor of an endpoint that is deleted.
+  const telling = before.deleted
+    ? []
+    : counted.filter(({ lease }) => before.kind === 'implicit' || lease.job.url === before.url);
+  const endpoint = telling.length === 0 ? before : await noteEndpoint(deps, tx, before, telling);
   let inRetry = endpoint.inRetry;
   const writes: FailureWrite[] = [];
   for (const attempted of counted) {

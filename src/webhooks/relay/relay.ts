@@ -22,6 +22,8 @@ const PROBES_EVERY_MS = 500;
 const TROUBLE_PAUSE_MS = 500;
 const DRAIN_PAUSE_MS = 20;
 const FAILURE_LANES = 4;
+/** Of the places of a process, what one merchant may have. */
+const MERCHANT_SHARE = 0.25;
 /** How many outcomes one statement records at most. */
 const RECORD_MAX = 500;
 
@@ -66,6 +68,7 @@ export function createRelay(deps: RelayDeps): Relay {
 class RelayLoop {
   private readonly finished: Attempted[] = [];
   private readonly failures: FailureLanes;
+  private readonly merchants = new MerchantCounts();
   private inFlight = 0;
   private stopping = false;
   private cursor = FIRST_LANE;
@@ -127,28 +130,47 @@ class RelayLoop {
     const { db, box, settings, now } = this.deps;
     if (now() >= this.probesAtMs) {
       this.probesAtMs = now() + PROBES_EVERY_MS;
-      this.dispatch(await claimProbes(db, box, settings));
+      await this.probe();
     }
-    const max = Math.min(CLAIM_MAX, settings.maxInFlight - this.inFlight);
-    const isWanted = this.hasMore && max > 0;
+    const share = Math.max(1, Math.floor(settings.maxInFlight * MERCHANT_SHARE));
+    // One claim may go to one merchant whole: with what it has already, that is less than half of the places.
+    const max = Math.min(CLAIM_MAX, share, settings.maxInFlight - this.inFlight);
+    // A failure that is not written yet must not be overtaken by a second attempt.
+    const isWanted = this.hasMore && max > 0 && !this.failures.isInTrouble;
     this.hasMore = false;
     if (!isWanted) return;
-    const { leases, cursor } = await claimDue(db, box, settings, { cursor: this.cursor, max });
+    const { leases, cursor } = await claimDue(db, box, settings, {
+      cursor: this.cursor,
+      max,
+      passOver: this.merchants.atLeast(share),
+    });
     this.dispatch(leases);
     this.cursor = cursor;
     // A rotation that is not complete goes on at once.
     this.hasMore ||= cursor !== FIRST_LANE;
   }
 
+  /** Probes that cannot be claimed keep nothing else back. */
+  private async probe(): Promise<void> {
+    const { db, box, settings, log } = this.deps;
+    try {
+      this.dispatch(await claimProbes(db, box, settings));
+    } catch (error) {
+      log.warn({ err: error }, 'probes could not be claimed; trying again');
+    }
+  }
+
   private dispatch(leases: readonly DeliveryLease[]): void {
     for (const lease of leases) {
       this.inFlight += 1;
+      this.merchants.begin(lease.merchantId);
       void this.deliver(lease);
     }
   }
 
   private async deliver(lease: DeliveryLease): Promise<void> {
     const result = await this.deps.send(lease.job);
+    this.merchants.end(lease.merchantId);
     this.finished.push({ lease, result });
     this.rouseNow();
   }
@@ -187,8 +209,28 @@ class RelayLoop {
       if (this.inFlight > 0) await sleep(DRAIN_PAUSE_MS);
     }
     this.failures.stop();
+    await this.deps.recorder.close();
     if (this.inFlight > 0)
       this.deps.log.warn({ count: this.inFlight }, 'deliveries were left to the end of their leases');
+  }
+}
+
+/** How many deliveries of each merchant are under way here: nobody with many endpoints may take every place. */
+class MerchantCounts {
+  private readonly counts = new Map<string, number>();
+
+  begin(merchantId: string): void {
+    this.counts.set(merchantId, (this.counts.get(merchantId) ?? 0) + 1);
+  }
+
+  end(merchantId: string): void {
+    const left = (this.counts.get(merchantId) ?? 1) - 1;
+    if (left > 0) this.counts.set(merchantId, left);
+    else this.counts.delete(merchantId);
+  }
+
+  atLeast(limit: number): string[] {
+    return [...this.counts].filter(([, count]) => count >= limit).map(([merchantId]) => merchantId);
   }
 }
 
@@ -200,6 +242,8 @@ class FailureLanes {
   private readonly waiting = new Map<string, Attempted[]>();
   private readonly busy = new Set<string>();
   private isStopped = false;
+  /** The last failure that was to be written could not be. */
+  isInTrouble = false;
 
   constructor(
     private readonly deps: Pick<RelayDeps, 'recorder' | 'log'>,
@@ -234,8 +278,10 @@ class FailureLanes {
   private async record(endpointId: string, failures: readonly Attempted[]): Promise<void> {
     try {
       await this.deps.recorder.record(failures);
+      this.isInTrouble = false;
       this.onRecorded(failures.length);
     } catch (error) {
+      this.isInTrouble = true;
       this.deps.log.warn({ err: error, endpointId }, 'failures could not be recorded; trying again');
       await sleep(TROUBLE_PAUSE_MS);
       this.waiting.set(endpointId, [...failures, ...(this.waiting.get(endpointId) ?? [])]);
