@@ -147,16 +147,22 @@ export async function registerSandboxEvents(
   apiUrl: string,
   accountId: string,
 ): Promise<void> {
-  const response = await fetch(`${sandboxUrl}/_sandbox/webhook-endpoint`, {
-    method: 'POST',
+  const url = `${apiUrl}/api/v1/channels/stripe/${accountId}/events`;
+  await askSandbox(`${sandboxUrl}/_sandbox/webhook-endpoint`, { url, enabled_events: STRIPE_EVENTS });
+}
+
+/** What only a developer may do to a sandbox: a POST of the body, or a GET. @throws Error when it refuses */
+export async function askSandbox<T>(url: string, body?: object): Promise<T> {
+  const response = await fetch(url, {
+    method: body === undefined ? 'GET' : 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      url: `${apiUrl}/api/v1/channels/stripe/${accountId}/events`,
-      enabled_events: STRIPE_EVENTS,
-    }),
+    ...(body !== undefined && { body: JSON.stringify(body) }),
     signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
   });
-  if (!response.ok) throw new Error(`the sandbox refused the address of events: ${response.status}`);
+  const text = await response.text();
+  if (!response.ok)
+    throw new Error(`the sandbox refused ${new URL(url).pathname}: ${response.status} ${text}`);
+  return JSON.parse(text) as T;
 }
 
 export function createHold(apiUrl: string, apiKey: string, hold: NewHold): Promise<Hold> {

@@ -1,7 +1,8 @@
 /**
- * `npm run demo`: five stories of holds and two of webhooks, told while they happen and checked against the sandbox's own
- * books and against what the merchant's server got.
+ * `npm run demo`: five stories of holds, two of webhooks and five of payments, told while they happen and checked against
+ * the sandboxes' own books and against what the merchant's server got.
  */
+import { PAYMENT_STORIES } from './demo/payment-stories';
 import { openStage } from './demo/stage';
 import type { Stage } from './demo/stage';
 import type { Telling } from './demo/steps';
@@ -15,11 +16,13 @@ let stage: Stage | undefined;
 let closing: Promise<void> | undefined;
 
 async function main(): Promise<void> {
-  console.log(`\n${bold('Five stories of money on hold, and two of the news about it')}\n`);
+  console.log(
+    `\n${bold('Five stories of money on hold, two of the news about it, and five of payments at four channels')}\n`,
+  );
   stage = await openStage();
   const startedAt = Date.now();
   const checks: boolean[] = [];
-  for (const telling of [...HOLD_STORIES, ...WEBHOOK_STORIES]) {
+  for (const telling of [...HOLD_STORIES, ...WEBHOOK_STORIES, ...PAYMENT_STORIES]) {
     if (closing === undefined) checks.push(...(await tell(stage, telling)));
   }
   if (closing !== undefined) return;
@@ -33,7 +36,7 @@ async function main(): Promise<void> {
 
 /** A story that breaks off counts as a false check, and the others are told all the same. */
 async function tell(on: Stage, telling: Telling): Promise<boolean[]> {
-  const story = new Story(telling.title, telling.about);
+  const story = new Story(telling.title, telling.about, telling.currency);
   try {
     story.link('Its workflow', on.workflowAddress(await telling.tell(on, story)));
   } catch (error) {

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { seedDemo } from './seed';
 import type { Seed } from './seed';
+import { urlsOfSandboxes } from './seed-accounts';
 import { proveFirstHold } from './first-hold';
 import { StackError } from './stack/errors';
 import { startService } from './stack/node-services';
@@ -10,6 +11,8 @@ import { assertPortFree } from './stack/ports';
 import { logTail } from './stack/processes';
 import type { Server } from './stack/processes';
 import { SANDBOX_PUBLISHABLE_KEY } from './stack/settings';
+import { ALL_PARTS } from './stack/parts';
+import { SANDBOX_PARTS, SANDBOXES } from './stack/sandboxes';
 import { startStack } from './stack/stack';
 import type { Stack } from './stack/stack';
 import { bold, done, failed, note, table, took } from './terminal';
@@ -30,6 +33,7 @@ async function start(): Promise<void> {
     dataDir,
     ports: 'default',
     given: process.env,
+    only: ALL_PARTS,
     report: (line, kind) => (kind === 'done' ? done(line) : note(line)),
     onUnexpectedExit: childDied,
   });
@@ -46,7 +50,7 @@ async function start(): Promise<void> {
     apiUrl: urls.api,
     adminKey: stack.environment['HOLDFAST_ADMIN_KEY'] ?? '',
     dataDir,
-    sandboxUrl: stack.sandbox.owned ? urls.stripe : undefined,
+    sandboxes: urlsOfSandboxes(stack.environment, stack.startsSandbox),
     environment: process.env,
   });
   console.log('\n  A first hold, from end to end\n');
@@ -70,7 +74,11 @@ function addresses({ ports, environment }: Stack): Urls {
   };
 }
 
-function printAddresses({ ports, environment, temporal, sandbox }: Stack, urls: Urls, seed: Seed): void {
+function printAddresses(
+  { ports, environment, temporal, startsSandbox }: Stack,
+  urls: Urls,
+  seed: Seed,
+): void {
   const namespace = environment['TEMPORAL_NAMESPACE'] ?? '';
   const web = `http://127.0.0.1:${ports.temporalUi}/namespaces/${namespace}/workflows`;
   const { DB_USER, DB_PASSWORD, DB_HOST, DB_PORT, DB_NAME, REDIS_HOST, REDIS_PORT } = environment;
@@ -79,7 +87,7 @@ function printAddresses({ ports, environment, temporal, sandbox }: Stack, urls: 
     ['API', `${urls.api}/api/v1`],
     ['API description', `${urls.api}/openapi.json`],
     ['Temporal Web UI', temporal.owned ? web : `of ${environment['TEMPORAL_ADDRESS']}`],
-    ['Stripe', sandbox.owned ? `${urls.stripe} (sandbox)` : urls.stripe],
+    ...channelRows(environment, startsSandbox),
     ['Webhooks received', `${urls.receiver}/_received`],
     [
       'PostgreSQL',
@@ -102,6 +110,17 @@ curl -s ${urls.api}/api/v1/channel/pre-auth \\
 
   Ctrl-C stops everything; the data stay.
 `);
+}
+
+function channelRows(
+  environment: Readonly<Record<string, string>>,
+  startsSandbox: Stack['startsSandbox'],
+): [string, string][] {
+  return SANDBOX_PARTS.map((part) => {
+    const { provider, variable } = SANDBOXES[part];
+    const url = environment[variable] || 'https://api.stripe.com';
+    return [provider, startsSandbox(part) ? `${url} (sandbox)` : url];
+  });
 }
 
 function stop(): Promise<void> {

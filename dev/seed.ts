@@ -1,21 +1,19 @@
-/** The demo's merchant, API key and Stripe account: made once, remembered in the data folder, checked at every start. */
+/** The demo's merchant, its API key and an account at each channel: made once, checked at every start. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { callApi, createDemoMerchant, createStripeAccount, registerSandboxEvents } from './demo-client';
+import { callApi, createDemoMerchant } from './demo-client';
 import type { DemoMerchant } from './demo-client';
-import { SANDBOX_SECRET_KEY, SANDBOX_WEBHOOK_SECRET } from './stack/settings';
+import { seedAccounts } from './seed-accounts';
+import type { SandboxUrls } from './seed-accounts';
 
-export interface Seed extends DemoMerchant {
-  /** undefined: the account had been made by hand, so its id is not known here */
-  readonly stripeAccountId?: string;
-}
+export type Seed = DemoMerchant;
 
 export interface SeedOptions {
   readonly apiUrl: string;
   readonly adminKey: string;
   readonly dataDir: string;
-  /** undefined: Stripe itself, with the keys of the environment */
-  readonly sandboxUrl: string | undefined;
+  /** Of the sandboxes that run. Without Stripe's: Stripe itself, with the keys of the environment. */
+  readonly sandboxes: SandboxUrls;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
@@ -29,14 +27,9 @@ export function rememberedSeed(dataDir: string): Seed | undefined {
 
 export async function seedDemo(options: SeedOptions): Promise<Seed> {
   const remembered = await stillValid(options);
-  const merchant =
-    remembered ?? (await createDemoMerchant(options.apiUrl, options.adminKey, 'Grand Hotel Demo'));
-  const stripeAccountId = (await createAccount(options)) ?? remembered?.stripeAccountId;
-  const seed: Seed = { ...merchant, ...(stripeAccountId !== undefined && { stripeAccountId }) };
+  const seed = remembered ?? (await createDemoMerchant(options.apiUrl, options.adminKey, 'Grand Hotel Demo'));
   writeFileSync(fileIn(options.dataDir), JSON.stringify(seed, undefined, 2), { mode: 0o600 });
-  if (options.sandboxUrl !== undefined && stripeAccountId !== undefined) {
-    await registerSandboxEvents(options.sandboxUrl, options.apiUrl, stripeAccountId);
-  }
+  await seedAccounts(options);
   return seed;
 }
 
@@ -46,12 +39,4 @@ async function stillValid({ apiUrl, dataDir }: SeedOptions): Promise<Seed | unde
   if (seed === undefined) return undefined;
   const answer = await callApi(apiUrl, seed.apiKey, '/api/v1/channel/pre-auth?limit=1');
   return answer.status === 200 ? seed : undefined;
-}
-
-function createAccount({ apiUrl, adminKey, environment }: SeedOptions): Promise<string | undefined> {
-  return createStripeAccount(apiUrl, adminKey, {
-    name: 'Platform',
-    secretKey: environment['STRIPE_SECRET_KEY'] || SANDBOX_SECRET_KEY,
-    webhookSecret: environment['STRIPE_WEBHOOK_SECRET'] || SANDBOX_WEBHOOK_SECRET,
-  });
 }

@@ -9,13 +9,16 @@ import { Client as DatabaseClient } from 'pg';
 import { callApi } from '../demo-client';
 import { rememberedSeed, seedDemo } from '../seed';
 import type { Seed } from '../seed';
+import { urlsOfSandboxes } from '../seed-accounts';
 import { workflowBundle } from '../stack/bundle';
 import { StackError } from '../stack/errors';
 import { startService } from '../stack/node-services';
 import { defaultDataDir } from '../stack/paths';
+import { ALL_PARTS } from '../stack/parts';
 import { choosePorts, freePort } from '../stack/ports';
 import type { StackPorts } from '../stack/ports';
 import type { Server } from '../stack/processes';
+import { sandboxAddresses } from '../stack/sandboxes';
 import { devSecrets } from '../stack/secrets';
 import { stackEnvironment, whatIsGiven } from '../stack/settings';
 import { startStack } from '../stack/stack';
@@ -32,6 +35,9 @@ export interface Victims {
 export interface Stage {
   readonly apiUrl: string;
   readonly stripeUrl: string;
+  readonly paypalUrl: string;
+  readonly alipayUrl: string;
+  readonly btcpayUrl: string;
   readonly seed: Seed;
   /** Where a workflow can be watched. */
   workflowAddress(workflowId: string): string;
@@ -51,8 +57,11 @@ interface Ground {
 
 /** @throws StackError, a sentence that says what to do */
 export async function openStage(): Promise<Stage> {
-  if (whatIsGiven(process.env).stripe) {
-    throw new StackError('The demo compares with the sandbox’s books: start it without STRIPE_SECRET_KEY.');
+  const given = whatIsGiven(process.env);
+  if (given.stripe || given.paypal || given.alipay || given.btcpay) {
+    throw new StackError(
+      'The demo compares with the sandboxes’ books: start it without STRIPE_SECRET_KEY, PAYPAL_API_BASE, ALIPAY_GATEWAY and BTCPAY_API_BASE.',
+    );
   }
   const dataDir = defaultDataDir(process.env);
   return (await attach(dataDir)) ?? (await start(dataDir));
@@ -66,11 +75,17 @@ async function attach(dataDir: string): Promise<Stage | undefined> {
   const ground = {
     dataDir,
     ports,
-    environment: stackEnvironment(given, process.env, ports, devSecrets(dataDir)),
+    environment: {
+      ...stackEnvironment(given, process.env, ports, devSecrets(dataDir)),
+      ...sandboxAddresses(new Set(ALL_PARTS), given, process.env, ports),
+    },
   };
   const answers = await Promise.all([
     opens(`http://127.0.0.1:${ports.api}`, seed.apiKey),
     answersOk(`http://127.0.0.1:${ports.sandbox}/_sandbox/health`),
+    ...[ports.paypal, ports.alipay, ports.btcpay].map((port) =>
+      answersOk(`http://127.0.0.1:${port}/_control/health`),
+    ),
     answersOk(`http://127.0.0.1:${ports.workerHealth}/readyz`),
     answersOk(`http://127.0.0.1:${ports.webhooksHealth}/readyz`),
   ]);
@@ -99,6 +114,7 @@ async function start(dataDir: string): Promise<Stage> {
     dataDir,
     ports: 'default',
     given: process.env,
+    only: ALL_PARTS,
     report: (line, kind) => (kind === 'note' ? note(line) : undefined),
   });
   try {
@@ -108,7 +124,7 @@ async function start(dataDir: string): Promise<Stage> {
       apiUrl,
       adminKey: stack.environment['HOLDFAST_ADMIN_KEY'] ?? '',
       dataDir,
-      sandboxUrl: `http://127.0.0.1:${stack.ports.sandbox}`,
+      sandboxes: urlsOfSandboxes(stack.environment, stack.startsSandbox),
       environment: process.env,
     });
     const [worker] = stack.workers;
@@ -135,6 +151,9 @@ function common({ ports, environment }: Ground, seed: Seed) {
   return {
     apiUrl: `http://127.0.0.1:${ports.api}`,
     stripeUrl: `http://127.0.0.1:${ports.sandbox}`,
+    paypalUrl: `http://127.0.0.1:${ports.paypal}`,
+    alipayUrl: `http://127.0.0.1:${ports.alipay}`,
+    btcpayUrl: `http://127.0.0.1:${ports.btcpay}`,
     seed,
     workflowAddress: (id: string) =>
       whatIsGiven(process.env).temporal ? `${id} at ${address}` : `${web}/${encodeURIComponent(id)}`,

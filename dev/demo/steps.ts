@@ -12,6 +12,8 @@ export const WAIT_MS = 20_000;
 export interface Telling {
   readonly title: string;
   readonly about: string;
+  /** USD when absent */
+  readonly currency?: string;
   /** @returns the id of the workflow it was about */
   readonly tell: (stage: Stage, story: Story) => Promise<string>;
 }

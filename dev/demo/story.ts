@@ -8,13 +8,17 @@ const SENTENCE_WIDTH = 68;
 export class Story {
   readonly checks: boolean[] = [];
 
-  constructor(title: string, about: string) {
+  constructor(
+    title: string,
+    about: string,
+    readonly currency: string = CURRENCY,
+  ) {
     console.log(`\n${bold(title)}\n${dim(about)}\n`);
   }
 
-  /** @param minor the amount the step is about, in cents */
+  /** @param minor the amount the step is about, in the currency's minor unit */
   line(minor: number | undefined, sentence: string, startedAt?: number): void {
-    const amount = (minor === undefined ? '' : money(minor, CURRENCY)).padStart(AMOUNT_WIDTH);
+    const amount = (minor === undefined ? '' : money(minor, this.currency)).padStart(AMOUNT_WIDTH);
     const time = startedAt === undefined ? '' : dim(took(startedAt).padStart(8));
     console.log(`${amount}   ${sentence.padEnd(time === '' ? 0 : SENTENCE_WIDTH)}${time}`);
   }

@@ -3,7 +3,7 @@ export const FLEETS = {
   api: { label: 'API', what: 'REST', variable: 'API_PORT', port: 'api' },
   worker: {
     label: 'Worker',
-    what: 'workflows and activities of holds',
+    what: 'holds, payments, refunds',
     variable: 'WORKER_HEALTH_PORT',
     port: 'workerHealth',
   },

@@ -1,4 +1,4 @@
-/** Our own processes: API, workers, Stripe sandbox and webhook receiver, each a Node.js child with an HTTP health page. */
+/** Our own processes: API, workers, the channels' sandboxes and webhook receiver, each a Node.js child with an HTTP health page. */
 import { join } from 'node:path';
 import { ROOT } from './paths';
 import { startProcess } from './processes';
@@ -32,6 +32,9 @@ const SERVICES = {
     environment: { WORKER_ROLES: 'webhooks,relay' },
   },
   sandbox: { script: 'dev/stripe-sandbox/main.ts', healthPath: '/_sandbox/health', stopTimeoutMs: 2_000 },
+  paypal: { script: 'dev/paypal-sandbox/main.ts', healthPath: '/_control/health', stopTimeoutMs: 2_000 },
+  alipay: { script: 'dev/alipay-sandbox/main.ts', healthPath: '/_control/health', stopTimeoutMs: 2_000 },
+  btcpay: { script: 'dev/btcpay-sandbox/main.ts', healthPath: '/_control/health', stopTimeoutMs: 2_000 },
   receiver: { script: 'dev/webhook-receiver.ts', healthPath: '/_received', stopTimeoutMs: 2_000 },
 } as const satisfies Record<string, Service>;
 

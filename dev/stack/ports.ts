@@ -16,6 +16,9 @@ export const PORTS = {
   temporal: { what: 'Temporal', variable: 'HOLDFAST_TEMPORAL_PORT', fallback: 40733 },
   temporalUi: { what: "Temporal's Web UI", variable: 'HOLDFAST_TEMPORAL_UI_PORT', fallback: 40833 },
   sandbox: { what: 'the Stripe sandbox', variable: 'HOLDFAST_SANDBOX_PORT', fallback: 40111 },
+  paypal: { what: 'the PayPal sandbox', variable: 'HOLDFAST_PAYPAL_PORT', fallback: 40112 },
+  alipay: { what: 'the Alipay sandbox', variable: 'HOLDFAST_ALIPAY_PORT', fallback: 40113 },
+  btcpay: { what: 'the BTCPay sandbox', variable: 'HOLDFAST_BTCPAY_PORT', fallback: 40114 },
   receiver: { what: 'the webhook receiver', variable: 'HOLDFAST_RECEIVER_PORT', fallback: 40099 },
 } as const;
 

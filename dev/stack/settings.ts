@@ -16,6 +16,9 @@ export interface Given {
   readonly redis: boolean;
   readonly temporal: boolean;
   readonly stripe: boolean;
+  readonly paypal: boolean;
+  readonly alipay: boolean;
+  readonly btcpay: boolean;
 }
 
 export function whatIsGiven(environment: Environment): Given {
@@ -25,6 +28,9 @@ export function whatIsGiven(environment: Environment): Given {
     redis: has('REDIS_HOST'),
     temporal: has('TEMPORAL_ADDRESS'),
     stripe: has('STRIPE_SECRET_KEY'),
+    paypal: has('PAYPAL_API_BASE'),
+    alipay: has('ALIPAY_GATEWAY'),
+    btcpay: has('BTCPAY_API_BASE'),
   };
 }
 
@@ -57,6 +63,7 @@ export function stackEnvironment(
     TEMPORAL_NAMESPACE: own('TEMPORAL_NAMESPACE', 'default'),
     STRIPE_API_BASE: given.stripe ? own('STRIPE_API_BASE', '') : `http://${LOOPBACK}:${ports.sandbox}`,
     PRE_AUTH_MIN_EXPIRES_IN: own('PRE_AUTH_MIN_EXPIRES_IN', '1'),
+    PAYMENT_MIN_EXPIRES_IN: own('PAYMENT_MIN_EXPIRES_IN', '1'),
     // The receiver of the demo listens on this machine, which the guard of webhook URLs refuses otherwise.
     WEBHOOK_ALLOWED_CIDRS: own('WEBHOOK_ALLOWED_CIDRS', '127.0.0.0/8,::1/128'),
   };

@@ -1,6 +1,6 @@
 /**
- * The embedded stack: PostgreSQL, Redis, Temporal, the Stripe sandbox, the API, the worker of payments and the
- * worker of webhooks, each a process of its own on 127.0.0.1. `npm start`, the demo, the tests and the benchmarks all start it here.
+ * The embedded stack: PostgreSQL, Redis, Temporal, the channels' sandboxes, the API, the worker of payments and
+ * the worker of webhooks, each a process of its own on 127.0.0.1. `npm start`, the demo, the tests and the benchmarks all start it here.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,8 +9,10 @@ import { createDatabaseIfMissing, migrateDatabase } from './database';
 import { FLEETS } from './fleets';
 import type { Fleet } from './fleets';
 import { startService } from './node-services';
+import { CORE_PARTS, PORTS_OF } from './parts';
+import type { Part } from './parts';
 import { assertPortFree, choosePorts, freePort } from './ports';
-import type { PortName, StackPorts } from './ports';
+import type { StackPorts } from './ports';
 import { startPostgres } from './postgres';
 import { giveUp, takeOver } from './process-table';
 import { givenServer } from './processes';
@@ -18,13 +20,14 @@ import type { Server } from './processes';
 import { startRedis } from './redis';
 import { devSecrets } from './secrets';
 import type { ServerOptions } from './server-options';
-import { sandboxEnvironment, stackEnvironment, whatIsGiven } from './settings';
+import { SANDBOX_PARTS, SANDBOXES, sandboxAddresses } from './sandboxes';
+import type { SandboxPart } from './sandboxes';
+import { LOOPBACK, stackEnvironment, whatIsGiven } from './settings';
 import type { Environment, Given } from './settings';
 import { startTemporal } from './temporal';
 import { startWatchdog } from './watchdog';
 
-export type Part = 'postgres' | 'redis' | 'temporal' | 'sandbox' | Fleet;
-const ALL_PARTS: readonly Part[] = ['postgres', 'redis', 'temporal', 'sandbox', 'api', 'worker', 'webhooks'];
+export type { Part } from './parts';
 
 /** Told of progress, one line each; `done` marks a part that now runs, `note` everything else. */
 export type Report = (line: string, kind: 'done' | 'note') => void;
@@ -40,9 +43,9 @@ export interface StackOptions {
   readonly webhooksCount?: number;
   /** Settings that win over the stack's own, for every process of it. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Where DB_HOST, REDIS_HOST, TEMPORAL_ADDRESS, STRIPE_SECRET_KEY and the like are looked for; default: nowhere. */
+  /** Where DB_HOST, REDIS_HOST, TEMPORAL_ADDRESS, STRIPE_SECRET_KEY, PAYPAL_API_BASE and the like are looked for; default: nowhere. */
   readonly given?: Environment;
-  /** Parts to start; default all. */
+  /** Parts to start; default: everything but the sandboxes of the channels beside Stripe. */
   readonly only?: readonly Part[];
   /** The data folder is removed when the stack ends, however it ends. */
   readonly temporary?: boolean;
@@ -58,6 +61,8 @@ export interface Stack {
   readonly temporal: Server;
   readonly sandbox: Server;
   readonly apis: readonly Server[];
+  /** False: this channel's sandbox is not part of the stack, or the environment names the channel itself. */
+  readonly startsSandbox: (part: SandboxPart) => boolean;
   /** Processes of the payments role. */
   readonly workers: readonly Server[];
   /** Processes of the webhooks and relay roles. */
@@ -68,16 +73,6 @@ export interface Stack {
   /** Stops API, workers, then the servers; within 10 s. */
   stop(): Promise<void>;
 }
-
-const PORTS_OF: Readonly<Record<Part, readonly PortName[]>> = {
-  postgres: ['postgres'],
-  redis: ['redis'],
-  temporal: ['temporal', 'temporalUi'],
-  sandbox: ['sandbox'],
-  api: ['api'],
-  worker: ['workerHealth'],
-  webhooks: ['webhooksHealth'],
-};
 
 /** @throws StackError, a sentence that says what to do; whatever had been started is stopped again */
 export async function startStack(options: StackOptions): Promise<Stack> {
@@ -106,7 +101,7 @@ class Starter implements Stack {
     private readonly options: StackOptions,
     readonly ports: StackPorts,
   ) {
-    this.parts = new Set(options.only ?? ALL_PARTS);
+    this.parts = new Set(options.only ?? CORE_PARTS);
     this.given = whatIsGiven(options.given ?? {});
   }
 
@@ -123,6 +118,8 @@ class Starter implements Stack {
     return this.server('sandbox');
   }
 
+  readonly startsSandbox = (part: SandboxPart): boolean => this.parts.has(part) && !this.isGiven(part);
+
   async start(): Promise<void> {
     const { dataDir } = this.options;
     const ended = await takeOver(dataDir);
@@ -130,7 +127,8 @@ class Starter implements Stack {
     if (ended.length > 0) this.note(`An earlier start had left ${ended.join(', ')} running: ended`);
     startWatchdog(dataDir, this.options.temporary === true);
     const settings = stackEnvironment(this.given, this.options.given ?? {}, this.ports, devSecrets(dataDir));
-    this.environment = { ...settings, ...this.options.environment };
+    const sandboxes = sandboxAddresses(this.parts, this.given, this.options.given ?? {}, this.ports);
+    this.environment = { ...settings, ...sandboxes, ...this.options.environment };
     for (const part of this.parts) {
       if (!this.isGiven(part))
         for (const name of PORTS_OF[part]) await assertPortFree(name, this.ports[name]);
@@ -140,7 +138,7 @@ class Starter implements Stack {
       ...wanted('postgres', () => this.startDatabase()),
       ...wanted('redis', () => this.startRedis()),
       ...wanted('temporal', () => this.startTemporal()),
-      ...wanted('sandbox', () => this.startSandbox()),
+      ...SANDBOX_PARTS.flatMap((part) => wanted(part, () => this.startSandbox(part))),
       ...(this.hasWorker ? [this.prepareBundle()] : []),
     ]);
     const { apiCount = 1, workerCount = 1, webhooksCount = 1 } = this.options;
@@ -166,8 +164,7 @@ class Starter implements Stack {
   }
 
   private isGiven(part: Part): boolean {
-    const { postgres, redis, temporal, stripe } = this.given;
-    return { postgres, redis, temporal, sandbox: stripe, api: false, worker: false, webhooks: false }[part];
+    return { ...this.given, sandbox: this.given.stripe, api: false, worker: false, webhooks: false }[part];
   }
 
   private get hasWorker(): boolean {
@@ -248,17 +245,20 @@ class Starter implements Stack {
     await this.started('Temporal', what, this.keep('temporal', starting));
   }
 
-  private async startSandbox(): Promise<void> {
-    const port = this.ports.sandbox;
-    const environment = sandboxEnvironment(port, join(this.options.dataDir, 'stripe-sandbox'));
-    const starting = this.given.stripe
-      ? Promise.resolve(givenServer('Stripe', { host: 'api.stripe.com', port: 443 }))
-      : startService(
-          'sandbox',
-          'sandbox',
-          this.serverOptions(port, { ...this.options.environment, ...environment }),
-        );
-    await this.started('Stripe sandbox', 'a Stripe that answers like Stripe', this.keep('sandbox', starting));
+  private async startSandbox(part: SandboxPart): Promise<void> {
+    const { label, what, folder, variable, environment } = SANDBOXES[part];
+    const port = this.ports[part];
+    const settings = {
+      ...this.options.environment,
+      ...environment,
+      PORT: String(port),
+      HOST: LOOPBACK,
+      SANDBOX_DATA_DIR: join(this.options.dataDir, folder),
+    };
+    const starting = this.isGiven(part)
+      ? Promise.resolve(givenServer(label, addressOf(this.options.given?.[variable])))
+      : startService(part, part, this.serverOptions(port, settings));
+    await this.started(label, what, this.keep(part, starting));
   }
 
   private async prepareBundle(): Promise<void> {
@@ -276,6 +276,12 @@ class Starter implements Stack {
     });
     await allOrFirstFailure(starting);
   }
+}
+
+/** Of a channel that the environment names; Stripe itself where it names only a key. */
+function addressOf(base = ''): { host: string; port: number } {
+  const { hostname, port, protocol } = new URL(base || 'https://api.stripe.com');
+  return { host: hostname, port: Number(port) || (protocol === 'https:' ? 443 : 80) };
 }
 
 /** Waits for all, also after a failure: what was started meanwhile must be known before it can be stopped. */

@@ -2,7 +2,7 @@
 import { checkHoldAmount } from '../channels/registry';
 import { judgeCapture, judgeRelease } from '../domain/commands';
 import type { Command } from '../domain/commands';
-import type { CallReport, CREATE_COMMAND_ID } from '../domain/channel-call';
+import type { CallReport, ChannelCall, CREATE_COMMAND_ID } from '../domain/channel-call';
 import { EXPIRY_COMMAND_ID } from '../domain/channel-call';
 import type { Refusal } from '../domain/errors';
 import { holdObject } from '../domain/pre-auth';
@@ -13,13 +13,15 @@ import { readPreAuth, toHold } from '../stores/pre-auths';
 import type { PreAuthRow } from '../stores/pre-auths';
 import { begin } from './begin';
 import { resend, send } from './exchange';
-import { holdSubject } from './hold-subject';
+import { holdSubject, waitsForUs } from './hold-subject';
 import type { ActivityDeps, HoldRef } from './deps';
 
 /** A hold as it is now, and what became of the step. */
 export interface StepOutcome {
   readonly hold: Hold;
   readonly report: CallReport;
+  /** Of a hold that was made before: its customer has approved, and completePreAuth must follow. */
+  readonly completionDue?: boolean;
 }
 
 /** A create is the first command of every hold; it has no parameters, and its call was written with the row. */
@@ -32,17 +34,28 @@ export function createExecuteActivities(deps: ActivityDeps) {
       commandId: step.commandId,
       read: () => mustRead(readPreAuth(deps.db, ref.merchantId, ref.preAuthNo), ref),
       subjectOf: (current) => holdSubject(deps, current),
-      // The expiry keeps trying under the same name; every other command has one outcome, for good.
-      isOver: () => step.commandId !== EXPIRY_COMMAND_ID,
+      isOver: (own) => isOver(step, own),
       newCall: step.kind === 'create' ? undefined : (current) => newCall(deps, toHold(current), step),
     });
     const hold = toHold(row);
-    if ('report' in next) return { hold, report: next.report };
+    if ('report' in next) {
+      const isResumed = step.kind === 'create' && next.report.kind === 'settled';
+      const completionDue = isResumed && (await waitsForUs(deps, hold));
+      return { hold, report: next.report, ...(completionDue ? { completionDue } : {}) };
+    }
     const transmit = next.fresh ? send : resend;
     return { hold, report: await transmit(deps, subject, next.call, deps.exchangeTimeoutMs) };
   }
 
   return { executeCommand };
+}
+
+/**
+ * Expiry and authorization keep trying under the same name: a release that was refused is tried again, and a customer
+ * whose means was declined may approve again. Every other command has one outcome, for good; so has money that is held.
+ */
+function isOver({ kind, commandId }: Step, own: ChannelCall): boolean {
+  return kind === 'authorize' ? own.state === 'executed' : commandId !== EXPIRY_COMMAND_ID;
 }
 
 async function newCall(deps: ActivityDeps, hold: Hold, step: Command): Promise<NewCall | Refusal> {
@@ -64,6 +77,7 @@ async function newCall(deps: ActivityDeps, hold: Hold, step: Command): Promise<N
   }
   const refusal = judgeRelease(hold);
   if (refusal !== undefined) return refusal;
+  if (step.kind === 'authorize') return { ...base, operation: 'authorize', amount: hold.amount, final: true };
   if (step.kind === 'expiry')
     return { ...base, operation: 'cancel', amount: 0, final: true, reason: 'expired' };
   const reason = step.reason ?? (await readCommandNote(deps.db, hold.merchantId, step.commandId));

@@ -1,9 +1,18 @@
 /** A hold as the subject of its calls: its verbs, and what its snapshots tell. */
-import type { CustomerStep, HoldSnapshot } from '../domain/channel';
-import { resultOf, settledBy, showsAbsence } from '../domain/channel-call';
+import type {
+  CallIdentity,
+  ChannelAdapter,
+  CustomerStep,
+  Exchange,
+  HoldAnswer,
+  HoldSnapshot,
+} from '../domain/channel';
+import { provesNothingHeld, resultOf, settledBy, showsAbsence } from '../domain/channel-call';
+import { AUTHORIZE_COMMAND_ID } from '../domain/commands';
 import type { CommandResult } from '../domain/commands';
-import { holdObject } from '../domain/pre-auth';
+import { holdObject, isNeverHeld } from '../domain/pre-auth';
 import type { Hold } from '../domain/pre-auth';
+import { findCalls } from '../stores/channel-calls';
 import { CUSTOMER_STEP_PURPOSE, setNeedsAttention, storeCustomerStep, toHold } from '../stores/pre-auths';
 import type { PreAuthRow } from '../stores/pre-auths';
 import type { ActivityDeps } from './deps';
@@ -27,13 +36,16 @@ export function holdSubject(deps: ActivityDeps, row: PreAuthRow): Subject<HoldSn
           await keepCustomerStep(deps, hold, made.customer);
           return made.answer;
         }
+        case 'authorize':
+          return authorize(await adapter(), hold, identity, exchange);
         case 'capture': {
           const request = { channelPreAuthNo: channelNo(hold), amount, currency, final };
           return (await adapter()).capturePreAuth(request, identity, exchange);
         }
         case 'cancel': {
           const request = { channelPreAuthNo: channelNo(hold), currency };
-          return (await adapter()).cancelPreAuth(request, identity, exchange);
+          const channel = await adapter();
+          return orForgotten(deps, channel, hold, await channel.cancelPreAuth(request, identity, exchange));
         }
       }
     },
@@ -51,6 +63,47 @@ export function holdSubject(deps: ActivityDeps, row: PreAuthRow): Subject<HoldSn
     showsAbsence,
     resultOf: (call, state, declineCode) => resultOf(call, state, declineCode, hold),
     askForDecision: (reason) => setNeedsAttention(deps.db, hold, reason),
+  };
+}
+
+/** Whether the customer has approved and the channel waits for completePreAuth. */
+export async function waitsForUs(deps: ActivityDeps, hold: Hold): Promise<boolean> {
+  if (hold.status !== 'requires_confirmation') return false;
+  return (await deps.adapterOf(hold.channelAccountId)).completePreAuth !== undefined;
+}
+
+function authorize(
+  adapter: ChannelAdapter,
+  hold: Hold,
+  identity: CallIdentity,
+  exchange: Exchange,
+): Promise<HoldAnswer> {
+  if (adapter.completePreAuth === undefined)
+    throw new Error(`holds at ${hold.channel} are not completed by a call of ours`);
+  return adapter.completePreAuth(channelNo(hold), identity, exchange);
+}
+
+/**
+ * A channel that holds money only at our call may forget what was not completed in time. Where no call of ours can have
+ * held any for this hold there is nothing to release: the release is done.
+ */
+async function orForgotten(
+  deps: ActivityDeps,
+  adapter: ChannelAdapter,
+  hold: Hold,
+  answer: HoldAnswer,
+): Promise<HoldAnswer> {
+  const isNotFound = answer.kind === 'declined' && answer.code === 'object_not_found';
+  if (!isNotFound || adapter.completePreAuth === undefined || !isNeverHeld(hold.status)) return answer;
+  const { own } = await findCalls(deps.db, holdObject(hold), AUTHORIZE_COMMAND_ID);
+  if (own !== undefined && !provesNothingHeld(own)) return answer;
+  const { currency, amount } = hold;
+  return {
+    kind: 'done',
+    snapshot: {
+      ...{ channelPreAuthNo: channelNo(hold), status: 'canceled', releaseCause: 'requested' },
+      ...{ currency, amount, amountCapturable: 0, amountCaptured: 0 },
+    },
   };
 }
 

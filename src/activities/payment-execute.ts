@@ -1,6 +1,6 @@
 /** Carries out a command on a payment: its call row is found or written, then sent. May run twice, at any point. */
 import { EXPIRY_COMMAND_ID } from '../domain/channel-call';
-import type { CREATE_COMMAND_ID } from '../domain/channel-call';
+import type { CREATE_COMMAND_ID, PaymentOperation } from '../domain/channel-call';
 import type { Refusal } from '../domain/errors';
 import { paymentObject } from '../domain/payment';
 import type { Payment } from '../domain/payment';
@@ -70,7 +70,7 @@ async function newCall(
   deps: ActivityDeps,
   payment: Payment,
   step: PaymentCommand,
-): Promise<NewCall | Refusal> {
+): Promise<NewCall<PaymentOperation> | Refusal> {
   const refusal = judgePaymentCommand(payment);
   if (refusal !== undefined) return refusal;
   const base = {

@@ -4,7 +4,7 @@
  */
 import type { PoolClient } from 'pg';
 import { ChannelFault } from '../domain/channel';
-import type { HoldOperation } from '../domain/channel-call';
+import type { PaymentOperation } from '../domain/channel-call';
 import { CREATE_COMMAND_ID, EXPIRY_COMMAND_ID } from '../domain/channel-call';
 import type { PaymentAnswer, PaymentSnapshot, PaymentVerbs } from '../domain/channel-payment';
 import {
@@ -44,7 +44,11 @@ export interface PaymentReading {
   readonly answered: boolean;
   readonly completionDue: boolean;
   /** A call that a task which never ended left open. */
-  readonly openCall?: { readonly id: string; readonly operation: HoldOperation; readonly commandId: string };
+  readonly openCall?: {
+    readonly id: string;
+    readonly operation: PaymentOperation;
+    readonly commandId: string;
+  };
 }
 
 interface Saving {
@@ -147,7 +151,7 @@ export function createPaymentRecordActivities(deps: ActivityDeps) {
     if (snapshot === 'no answer') return { payment, answered: false, completionDue: false };
     return changing(deps, async (tx) => {
       const row = await mustHave(lockPayment(tx, ref.merchantId, ref.paymentNo), ref);
-      const { open } = await findCalls(tx, paymentObject(ref), CREATE_COMMAND_ID);
+      const { open } = await findCalls<PaymentOperation>(tx, paymentObject(ref), CREATE_COMMAND_ID);
       if (open !== undefined) {
         const { id, operation, commandId } = open;
         const openCall = { id, operation, commandId };

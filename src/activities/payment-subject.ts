@@ -1,5 +1,6 @@
 /** A payment as the subject of its calls: its verbs, and what its snapshots tell. */
 import type { CustomerStep } from '../domain/channel';
+import type { PaymentOperation } from '../domain/channel-call';
 import type { PaymentSnapshot, PaymentVerbs } from '../domain/channel-payment';
 import {
   paymentAnswerState,
@@ -27,7 +28,7 @@ export function paymentSubject(
   deps: ActivityDeps,
   row: PaymentRow,
   verbs: PaymentVerbs,
-): Subject<PaymentSnapshot, PaymentResult> {
+): Subject<PaymentSnapshot, PaymentResult, PaymentOperation> {
   const payment = toPayment(row);
   const capabilities = deps.paymentCapabilities(payment.channel);
   const waitsForUs = (snapshot: PaymentSnapshot) => verbs.needsCompletion(snapshot);

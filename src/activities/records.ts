@@ -188,7 +188,11 @@ async function applyAnswer(
   // "Wrong state" comes with a reading of the object: whatever happened there is taken over first.
   if (reading !== undefined) await saveTransition(deps, tx, row, applySnapshot(hold, reading, 'channel'));
   const current = await mustLock(tx, hold);
-  const transition = applyDecline(toHold(current), call.operation, answer.code, call.amount);
+  // The customer may approve again with another means, so an authorization that was declined changes nothing.
+  const transition =
+    call.operation === 'authorize'
+      ? applyAttentionMet(toHold(current))
+      : applyDecline(toHold(current), call.operation, answer.code, call.amount);
   return saveTransition(deps, tx, current, transition, { settles });
 }
 
@@ -198,6 +202,11 @@ function decidedTransition(hold: Hold, call: ChannelCall, outcome: CallState): T
     return outcome === 'executed' ? null : applyCreateDecline(hold, 'not_executed');
   if (hold.channelPreAuthNo === null) return null;
   if (outcome !== 'executed') return applyAttentionMet(hold);
+  if (call.operation === 'authorize') {
+    const { channelPreAuthNo, currency, amount } = hold;
+    const held = { channelPreAuthNo, currency, amount, amountCapturable: amount, amountCaptured: 0 };
+    return applySnapshot(hold, { ...held, status: 'requires_capture' }, causeOf(call));
+  }
   const captured = call.operation === 'capture';
   const amountCaptured = hold.amountCaptured + (captured ? call.amount : 0);
   const stillHeld = captured && !call.final;

@@ -11,7 +11,7 @@ import type { ActivityDeps, HoldRef } from './deps';
 import { exchangeOf } from './exchange';
 import { mustRead } from './execute';
 import type { StepOutcome } from './execute';
-import { holdSubject } from './hold-subject';
+import { holdSubject, waitsForUs } from './hold-subject';
 import { changing, saveTransition } from './records';
 import { settleOpenCall } from './settle-call';
 
@@ -19,6 +19,8 @@ export interface HoldReading {
   readonly hold: Hold;
   /** false: the channel could not be asked. */
   readonly answered: boolean;
+  /** The customer has approved: completePreAuth must follow. */
+  readonly completionDue?: boolean;
   /** A call that a task which never ended left open. */
   readonly openCall?: { readonly id: string; readonly operation: HoldOperation; readonly commandId: string };
 }
@@ -40,7 +42,7 @@ export function createSettleActivities(deps: ActivityDeps) {
     const hold = toHold(await read(ref));
     const snapshot = await ask(hold);
     if (snapshot === 'no answer') return { hold, answered: false };
-    return changing(deps, async (tx) => {
+    const reading = await changing<HoldReading>(deps, async (tx) => {
       const row = await mustRead(lockPreAuth(tx, ref.merchantId, ref.preAuthNo), ref);
       const { open } = await findCalls(tx, holdObject(ref), CREATE_COMMAND_ID);
       if (open !== undefined) {
@@ -50,6 +52,10 @@ export function createSettleActivities(deps: ActivityDeps) {
       const transition = snapshot === undefined ? null : applySnapshot(toHold(row), snapshot, 'channel');
       return { hold: await saveTransition(deps, tx, row, transition), answered: true };
     });
+    // What the channel does not know (any more) cannot be completed, whatever the row still says.
+    const isKnown = snapshot !== undefined && reading.openCall === undefined;
+    const completionDue = isKnown && (await waitsForUs(deps, reading.hold));
+    return completionDue ? { ...reading, completionDue } : reading;
   }
 
   async function ask(hold: Hold): Promise<HoldSnapshot | undefined | 'no answer'> {

@@ -18,7 +18,7 @@ import { checkAmount as checkCryptoAmount } from './crypto/amounts';
 import { CRYPTO_PAYMENT_CAPABILITIES } from './crypto/capabilities';
 import { createPayPalAdapter } from './paypal/adapter';
 import { checkAmount as checkPayPalAmount } from './paypal/amounts';
-import { PAYPAL_PAYMENT_CAPABILITIES } from './paypal/capabilities';
+import { PAYPAL_CAPABILITIES, PAYPAL_PAYMENT_CAPABILITIES } from './paypal/capabilities';
 import { PRE_AUTH_NOT_SUPPORTED_CAPABILITIES } from './pre-auth-not-supported';
 import { createStripeAdapter } from './stripe/adapter';
 import { checkAmount as checkStripeAmount } from './stripe/amounts';
@@ -52,8 +52,7 @@ const CHANNELS: Readonly<Record<ChannelName, ChannelEntry>> = {
     createAdapter: (account, { stripeApiBase }) => createStripeAdapter(account, stripeApiBase),
   },
   paypal: {
-    // Off until the workflow of holds makes PayPal's second call, which reserves the money after the customer's approval.
-    holds: () => PRE_AUTH_NOT_SUPPORTED_CAPABILITIES,
+    holds: () => PAYPAL_CAPABILITIES,
     payments: () => PAYPAL_PAYMENT_CAPABILITIES,
     checkAmount: checkPayPalAmount,
     createAdapter: (account, { paypalApiBase }) => createPayPalAdapter(account, paypalApiBase),

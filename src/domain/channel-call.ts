@@ -7,9 +7,10 @@ import { closedRefusal } from './commands';
 import { isClosed } from './pre-auth';
 import type { Cause, Hold } from './pre-auth';
 
-/** `refund` is the one operation of refunds; holds and payments have the others. */
-export type CallOperation = 'create' | 'capture' | 'cancel' | 'refund';
+/** `refund` is the one operation of refunds, `authorize` (completePreAuth) is of holds only; payments have the others. */
+export type CallOperation = 'create' | 'authorize' | 'capture' | 'cancel' | 'refund';
 export type HoldOperation = Exclude<CallOperation, 'refund'>;
+export type PaymentOperation = Exclude<HoldOperation, 'authorize'>;
 
 /** `open` until it is known what the channel did; then for good. */
 export type CallState = 'open' | 'executed' | 'declined' | 'not_executed';
@@ -61,13 +62,17 @@ export type CallReport =
   /** Refused before anything was sent. */
   | { readonly kind: 'refused'; readonly refusal: Refusal };
 
-/** Why the hold changes when this call is settled. */
+/** Why the hold or payment changes when this call is settled. */
+export function causeOf(
+  call: Pick<ChannelCall<PaymentOperation>, 'operation' | 'commandId'>,
+): Exclude<Cause, 'authorize'>;
+export function causeOf(call: Pick<ChannelCall, 'operation' | 'commandId'>): Cause;
 export function causeOf(call: Pick<ChannelCall, 'operation' | 'commandId'>): Cause {
   switch (call.operation) {
     case 'create':
-      return 'create';
+    case 'authorize':
     case 'capture':
-      return 'capture';
+      return call.operation;
     case 'cancel':
       return call.commandId === EXPIRY_COMMAND_ID ? 'expiry' : 'cancel';
   }
@@ -87,6 +92,12 @@ export function settledBy(
   switch (call.operation) {
     case 'create':
       return 'executed';
+    case 'authorize':
+      // While the channel still waits for us or the customer, the key may yet do its work.
+      if (snapshot.status === 'canceled') return 'not_executed';
+      return closed || snapshot.status === 'requires_capture' || snapshot.status === 'processing'
+        ? 'executed'
+        : undefined;
     case 'capture':
       if (snapshot.amountCaptured >= hold.amountCaptured + call.amount) return 'executed';
       return closed ? 'not_executed' : undefined;
@@ -106,6 +117,17 @@ export function settledBy(
 export function showsAbsence(call: ChannelCall, snapshot: HoldSnapshot | undefined): boolean {
   if (call.operation === 'create') return snapshot === undefined;
   return snapshot !== undefined && snapshot.status !== 'unknown' && snapshot.status !== 'processing';
+}
+
+/**
+ * Whether the latest authorization proves that the channel holds nothing: it was declined. "Not found" speaks of its last
+ * send only: an earlier one, whose answer was lost, may have worked.
+ */
+export function provesNothingHeld(
+  authorization: Pick<ChannelCall, 'state' | 'declineCode' | 'attempts'>,
+): boolean {
+  const { state, declineCode, attempts } = authorization;
+  return state === 'declined' && (declineCode !== 'object_not_found' || attempts === 1);
 }
 
 /** What the command's caller is told once the call is settled as `state`, with the hold as it is after it. */

@@ -197,6 +197,12 @@ export interface ChannelAdapter {
   ): Promise<{ answer: HoldAnswer; customer: CustomerStep }>;
   capturePreAuth(request: CapturePreAuthRequest, call: CallIdentity, exchange: Exchange): Promise<HoldAnswer>;
   cancelPreAuth(request: CancelPreAuthRequest, call: CallIdentity, exchange: Exchange): Promise<HoldAnswer>;
+  /**
+   * Reserves the money of a hold that the customer has approved: present where `requires_confirmation` waits for a call of
+   * ours, and where nothing is held before it. Absent: the customer confirms, and the channel reserves by itself.
+   * A decline leaves the hold open: the customer may approve again with another means.
+   */
+  completePreAuth?(channelPreAuthNo: string, call: CallIdentity, exchange: Exchange): Promise<HoldAnswer>;
   /** undefined: the channel knows no such object. */
   queryPreAuth(channelPreAuthNo: string, exchange: Exchange): Promise<HoldSnapshot | undefined>;
   /**

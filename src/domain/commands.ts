@@ -29,7 +29,15 @@ export interface ExpiryCommand {
   readonly commandId: 'expiry';
 }
 
-export type Command = CaptureCommand | CancelCommand | ExpiryCommand;
+export const AUTHORIZE_COMMAND_ID = 'authorize';
+
+/** The customer has approved, and the channel waits for our word to hold the money. */
+export interface AuthorizeCommand {
+  readonly kind: 'authorize';
+  readonly commandId: typeof AUTHORIZE_COMMAND_ID;
+}
+
+export type Command = CaptureCommand | CancelCommand | ExpiryCommand | AuthorizeCommand;
 
 /** The end of a command, for whoever asked. `done`: the channel did it; `amount` is what a capture took, in minor units. */
 export type CommandResult =
@@ -63,6 +71,7 @@ export function judgeCapture(
   return { amount, final: !(command.final === false && hold.multipleCaptures) };
 }
 
+/** Of a release, and of an authorization: the channel may be asked as long as the hold is open. */
 export function judgeRelease(hold: Hold): Refusal | undefined {
   return isClosed(hold.status) ? closedRefusal(hold.status) : undefined;
 }
@@ -91,7 +100,7 @@ export function parseOperatorInput(
 }
 
 /** Short, printable, and not one of the names the workflow gives itself. */
-const COMMAND_ID = /^(?!create$|expiry$)[A-Za-z0-9._:-]{1,100}$/;
+const COMMAND_ID = /^(?!create$|expiry$|authorize$)[A-Za-z0-9._:-]{1,100}$/;
 /** PostgreSQL stores neither NUL nor half a surrogate pair, and a page shows no control character. */
 const UNPRINTABLE = /\p{Cc}|\p{Surrogate}/u;
 

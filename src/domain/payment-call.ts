@@ -1,6 +1,6 @@
 /** The calls of a payment (`create`, `capture` = completePayment, `cancel`) and what a snapshot tells of them. */
 import { causeOf } from './channel-call';
-import type { CallState, ChannelCall } from './channel-call';
+import type { CallState, ChannelCall, PaymentOperation } from './channel-call';
 import type { PaymentAnswer, PaymentSnapshot } from './channel-payment';
 import { refuse } from './errors';
 import { isPaymentClosed } from './payment';
@@ -8,7 +8,7 @@ import type { Payment, PaymentCause } from './payment';
 import { paymentClosedRefusal } from './payment-commands';
 import type { PaymentResult } from './payment-commands';
 
-export type PaymentCall = ChannelCall;
+export type PaymentCall = ChannelCall<PaymentOperation>;
 
 /** Why the payment changes when this call is settled. */
 export function paymentCauseOf(call: Pick<PaymentCall, 'operation' | 'commandId'>): PaymentCause {

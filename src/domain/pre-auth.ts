@@ -28,6 +28,17 @@ export function isHeld(status: PreAuthStatus): boolean {
   return HELD.has(status);
 }
 
+const NEVER_HELD: ReadonlySet<PreAuthStatus> = new Set([
+  'requires_payment_method',
+  'requires_confirmation',
+  'requires_action',
+]);
+
+/** True while the customer, or our completion after it, is still missing: the channel has not begun to hold money. */
+export function isNeverHeld(status: PreAuthStatus): boolean {
+  return NEVER_HELD.has(status);
+}
+
 /** What workflows and activities know of a hold: ids, amounts, states; no secret, no personal datum. */
 export interface Hold {
   readonly merchantId: string;
@@ -79,7 +90,7 @@ export interface Transition {
 }
 
 /** Why we look at the hold: the command that was carried out, or `channel` for news we did not ask for. */
-export type Cause = 'create' | 'capture' | 'cancel' | 'expiry' | 'channel';
+export type Cause = 'create' | 'authorize' | 'capture' | 'cancel' | 'expiry' | 'channel';
 
 const RANK: Readonly<Record<PreAuthStatus, number>> = {
   requires_payment_method: 0,

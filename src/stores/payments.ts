@@ -3,7 +3,7 @@
  * refunds reserve and count on it (refund_reserved, refunded_external) belongs to them: nothing here writes it.
  */
 import type { ChannelName, World } from '../domain/channel';
-import type { ChannelCall } from '../domain/channel-call';
+import type { ChannelCall, PaymentOperation } from '../domain/channel-call';
 import { isPaymentClosed } from '../domain/payment';
 import type { Payment, PaymentStatus } from '../domain/payment';
 import type { RoutingDecision } from '../domain/routing/decision';
@@ -150,7 +150,7 @@ export async function lockPaymentAndCall(
   merchantId: string,
   paymentNo: string,
   callId: string,
-): Promise<{ row: PaymentRow; call: ChannelCall } | undefined> {
+): Promise<{ row: PaymentRow; call: ChannelCall<PaymentOperation> } | undefined> {
   const row = await lockPayment(q, merchantId, paymentNo);
   const call = (await q.query<CallRow>(LOCK_CALL, [merchantId, paymentNo, callId])).rows[0];
   return row === undefined || call === undefined ? undefined : { row, call: toCall(call) };

@@ -28,6 +28,8 @@ export class HoldDesk {
   /** Signals are accepted for good when they arrive, so they wait for the slot instead of being refused. */
   readonly queue: Asked[] = [];
   resyncAsked = false;
+  /** The customer has approved, and the channel waits for our word to hold the money. */
+  completionDue = false;
   /** News that came while an outcome was being settled: looked at when it is. */
   newsWhileSettling = false;
   decision: OperatorDecision | null = null;
@@ -89,7 +91,7 @@ export class HoldDesk {
   }
 
   get hasWork(): boolean {
-    return this.asked !== null || this.queue.length > 0 || this.resyncAsked;
+    return this.asked !== null || this.queue.length > 0 || this.resyncAsked || this.completionDue;
   }
 
   /** Ends the running command and frees the slot. */

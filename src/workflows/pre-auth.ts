@@ -10,11 +10,13 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Step } from '../activities/execute';
+import type { HoldReading } from '../activities/settle';
 import { CREATE_COMMAND_ID, EXPIRY_COMMAND_ID } from '../domain/channel-call';
 import type { CallReport } from '../domain/channel-call';
+import { AUTHORIZE_COMMAND_ID } from '../domain/commands';
 import type { CommandResult } from '../domain/commands';
 import { releaseRetryDelayMs, warnAtMs, warningDue } from '../domain/expiry';
-import { isClosed, isHeld } from '../domain/pre-auth';
+import { isClosed, isHeld, isNeverHeld } from '../domain/pre-auth';
 import type { Hold, PreAuthStatus } from '../domain/pre-auth';
 import * as activities from './activity-proxies';
 import type { PreAuthArgs } from './messages';
@@ -43,6 +45,7 @@ async function keep(ref: PreAuthArgs, desk: HoldDesk): Promise<PreAuthStatus> {
   let refusedReleases = 0;
   let releaseAtMs = 0;
   let rereadAtMs = Infinity;
+  let completions = 0;
   for (;;) {
     const hold = known(desk);
     if (isClosed(hold.status)) return hold.status;
@@ -52,6 +55,11 @@ async function keep(ref: PreAuthArgs, desk: HoldDesk): Promise<PreAuthStatus> {
     const command = desk.take();
     if (command !== null) {
       desk.finish(command.commandId, await carryOut(ref, desk, command));
+    } else if (desk.completionDue) {
+      await complete(ref, desk);
+      // Not held yet: declined, or at work. Looked at again later, never at once: it may not end.
+      if (isNeverHeld(known(desk).status) || known(desk).status === 'processing')
+        rereadAtMs = Math.min(rereadAtMs, Date.now() + releaseRetryDelayMs(++completions));
     } else if (desk.resyncAsked || Date.now() >= rereadAtMs) {
       desk.resyncAsked = false;
       rereadAtMs = (await reread(ref, desk)) ? Infinity : Date.now() + REREAD_AFTER_MS;
@@ -87,6 +95,14 @@ function nextWake(hold: Hold, releaseAtMs: number, rereadAtMs: number): { atMs: 
   return wakes.reduce((first, wake) => (wake.atMs < first.atMs ? wake : first));
 }
 
+/** The customer has approved: now the money is held. */
+async function complete(ref: PreAuthArgs, desk: HoldDesk): Promise<void> {
+  const command = { kind: 'authorize', commandId: AUTHORIZE_COMMAND_ID } as const;
+  desk.running = command;
+  desk.finish(command.commandId, await carryOut(ref, desk, command));
+  desk.completionDue = false;
+}
+
 async function expire(ref: PreAuthArgs, desk: HoldDesk): Promise<CommandResult> {
   const command = { kind: 'expiry', commandId: EXPIRY_COMMAND_ID } as const;
   desk.running = command;
@@ -99,8 +115,9 @@ async function expire(ref: PreAuthArgs, desk: HoldDesk): Promise<CommandResult> 
 async function carryOut(ref: PreAuthArgs, desk: HoldDesk, step: Step): Promise<CommandResult> {
   let reread = false;
   for (;;) {
-    const { hold, report } = await activities.executeCommand(ref, step);
+    const { hold, report, completionDue } = await activities.executeCommand(ref, step);
     desk.update(hold);
+    desk.completionDue ||= completionDue === true;
     switch (report.kind) {
       case 'settled':
         return report.result;
@@ -179,17 +196,21 @@ async function waitForTurn(desk: HoldDesk, report: Extract<CallReport, { kind: '
 
 /** @returns false when the channel could not be asked */
 async function reread(ref: PreAuthArgs, desk: HoldDesk): Promise<boolean> {
-  const read = await activities.readHold(ref);
-  desk.update(read.hold);
+  const read = await rereadHold(ref, desk);
   if (read.openCall !== undefined) {
     const { id: callId, operation: kind, commandId } = read.openCall;
     desk.running = { kind, commandId };
     const left = { kind: 'unsettled', callId, retryAfterMs: 0, reason: 'left open' } as const;
     desk.finish(commandId, await settle(ref, desk, left));
+    // Whether it is to be made again is seen by the next look at the hold.
+    if (kind === 'authorize') desk.resyncAsked = true;
   }
   return read.answered;
 }
 
-async function rereadHold(ref: PreAuthArgs, desk: HoldDesk): Promise<void> {
-  desk.update((await activities.readHold(ref)).hold);
+async function rereadHold(ref: PreAuthArgs, desk: HoldDesk): Promise<HoldReading> {
+  const read = await activities.readHold(ref);
+  desk.update(read.hold);
+  desk.completionDue = read.completionDue === true;
+  return read;
 }

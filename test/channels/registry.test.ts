@@ -29,9 +29,10 @@ const registry = () =>
   });
 
 test('who holds money, and what an account can do, is told by channel and contract', () => {
-  expect(CHANNELS.filter((channel) => supportsPreAuth(channel))).toEqual(['stripe']);
+  expect(CHANNELS.filter((channel) => supportsPreAuth(channel))).toEqual(['stripe', 'paypal']);
   expect(CHANNELS.filter((channel) => supportsPreAuth(channel, { preAuth: true }))).toEqual([
     'stripe',
+    'paypal',
     'alipay',
   ]);
   for (const channel of CHANNELS) expect(paymentCapabilitiesOf(channel).refunds).toBe(true);
@@ -40,7 +41,7 @@ test('who holds money, and what an account can do, is told by channel and contra
   );
   expect(capabilitiesOf('stripe')).toMatchObject({ partialCapture: true, multipleCaptures: false });
   expect(capabilitiesOf('stripe').idempotencyHorizonSeconds).toBeLessThan(24 * 3600);
-  expect(capabilitiesOf('paypal').currencies.size).toBe(0);
+  expect(capabilitiesOf('crypto').currencies.size).toBe(0);
 });
 
 test('an amount is checked by the rules of its channel', () => {

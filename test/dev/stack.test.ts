@@ -6,6 +6,7 @@ import { Redis } from 'ioredis';
 import { withClient } from '../../dev/stack/database';
 import { StackError } from '../../dev/stack/errors';
 import { temporaryDataDir } from '../../dev/stack/paths';
+import { ALL_PARTS, CORE_PARTS } from '../../dev/stack/parts';
 import { choosePorts } from '../../dev/stack/ports';
 import { startTime } from '../../dev/stack/process-table';
 import { startRedis } from '../../dev/stack/redis';
@@ -134,4 +135,29 @@ test('what the environment names is used and never stopped', async () => {
   expect(lines.join()).toMatch(/redis\.example:6390 given by the environment/);
   await expect(stack.redis.kill()).rejects.toThrow('was not started by this stack');
   await stack.stop();
+});
+
+test('a channel has a sandbox, unless the environment names the channel', async () => {
+  const named = 'https://api-m.sandbox.paypal.com';
+  const stack = await startStack({
+    dataDir: temporaryFolder(),
+    ports: 'free',
+    given: { PAYPAL_API_BASE: named },
+    only: ['paypal', 'alipay', 'btcpay'],
+    temporary: true,
+  });
+  try {
+    const parts = ['sandbox', 'paypal', 'alipay', 'btcpay'] as const;
+    expect(parts.filter(stack.startsSandbox)).toEqual(['alipay', 'btcpay']);
+    const { PAYPAL_API_BASE, ALIPAY_GATEWAY = '', BTCPAY_API_BASE = '' } = stack.environment;
+    expect(PAYPAL_API_BASE).toBe(named);
+    for (const url of [ALIPAY_GATEWAY, BTCPAY_API_BASE])
+      expect((await fetch(`${url}/_control/health`)).status).toBe(200);
+  } finally {
+    await stack.stop();
+  }
+}, 60_000);
+
+test('a stack that names no parts has no sandbox beside that of Stripe', () => {
+  expect(ALL_PARTS.filter((part) => !CORE_PARTS.includes(part))).toEqual(['paypal', 'alipay', 'btcpay']);
 });

@@ -1,12 +1,20 @@
 import { CHANNEL_HOLD_STATUSES } from '../../src/domain/channel';
 import type { ChannelHoldStatus } from '../../src/domain/channel';
-import { causeOf, EXPIRY_COMMAND_ID, resultOf, settledBy, showsAbsence } from '../../src/domain/channel-call';
+import {
+  causeOf,
+  EXPIRY_COMMAND_ID,
+  provesNothingHeld,
+  resultOf,
+  settledBy,
+  showsAbsence,
+} from '../../src/domain/channel-call';
 import type { HoldOperation, CallState } from '../../src/domain/channel-call';
 import type { PreAuthStatus } from '../../src/domain/pre-auth';
 import { AMOUNT, call, hold, snapshot } from './holds';
 
 test.each([
   ['create', 'create', 'create'],
+  ['authorize', 'authorize', 'authorize'],
   ['capture', 'c1', 'capture'],
   ['cancel', 'c1', 'cancel'],
   ['cancel', EXPIRY_COMMAND_ID, 'expiry'],
@@ -20,19 +28,19 @@ describe('settledBy', () => {
 
   /** Nothing captured yet; the capture is of 32 000; the snapshot shows nothing captured. */
   const UNTOUCHED: Readonly<
-    Record<ChannelHoldStatus, readonly [create: string, capture: string, cancel: string]>
+    Record<ChannelHoldStatus, readonly [create: string, authorize: string, capture: string, cancel: string]>
   > = {
-    requires_payment_method: ['executed', '-', '-'],
-    requires_confirmation: ['executed', '-', '-'],
-    requires_action: ['executed', '-', '-'],
-    processing: ['executed', '-', '-'],
-    requires_capture: ['executed', '-', '-'],
-    succeeded: ['executed', 'not_executed', 'executed'],
-    canceled: ['executed', 'not_executed', 'executed'],
-    unknown: ['-', '-', '-'],
+    requires_payment_method: ['executed', '-', '-', '-'],
+    requires_confirmation: ['executed', '-', '-', '-'],
+    requires_action: ['executed', '-', '-', '-'],
+    processing: ['executed', 'executed', '-', '-'],
+    requires_capture: ['executed', 'executed', '-', '-'],
+    succeeded: ['executed', 'executed', 'not_executed', 'executed'],
+    canceled: ['executed', 'not_executed', 'not_executed', 'executed'],
+    unknown: ['-', '-', '-', '-'],
   };
   const CASES = CHANNEL_HOLD_STATUSES.flatMap((status) =>
-    (['create', 'capture', 'cancel'] as const).map((operation, index) => [operation, status, UNTOUCHED[status][index]] as const),
+    (['create', 'authorize', 'capture', 'cancel'] as const).map((operation, index) => [operation, status, UNTOUCHED[status][index]] as const),
   ); // prettier-ignore
 
   test.each(CASES)('a %s, and the object is %s: %s', (operation, status, expected) => {
@@ -77,6 +85,10 @@ describe('resultOf', () => {
   test.each([
     ['create', 'executed', null, 'requires_capture', 'done'],
     ['create', 'declined', 'account_invalid', 'failed', 'CHANNEL_DECLINED'],
+    ['authorize', 'executed', null, 'requires_capture', 'done'],
+    ['authorize', 'declined', 'card_declined', 'requires_confirmation', 'CHANNEL_DECLINED'],
+    ['authorize', 'declined', 'invalid_state', 'canceled', 'PRE_AUTH_CLOSED'],
+    ['authorize', 'not_executed', null, 'canceled', 'PRE_AUTH_CLOSED'],
     ['capture', 'executed', null, 'succeeded', 'done'],
     ['capture', 'declined', 'card_declined', 'requires_capture', 'CHANNEL_DECLINED'],
     ['capture', 'declined', 'card_declined', 'expired', 'CHANNEL_DECLINED'],
@@ -111,16 +123,32 @@ describe('resultOf', () => {
   });
 });
 
+test.each([
+  ['declined', 'card_declined', 1, true],
+  ['declined', 'card_declined', 2, true],
+  ['declined', 'object_not_found', 1, true],
+  ['declined', 'object_not_found', 2, false],
+  ['open', null, 1, false],
+  ['executed', null, 1, false],
+  ['not_executed', null, 1, false],
+] as const)(
+  'an authorization %s (%s) after %d sends: nothing is held is %s',
+  (state, declineCode, attempts, expected) =>
+    expect(provesNothingHeld({ state, declineCode, attempts })).toBe(expected),
+);
+
 describe('showsAbsence', () => {
   test.each(CHANNEL_HOLD_STATUSES)('a read of %s', (status) => {
     const moving = status === 'unknown' || status === 'processing';
     expect(showsAbsence(call('create'), snapshot(status))).toBe(false);
+    expect(showsAbsence(call('authorize'), snapshot(status))).toBe(!moving);
     expect(showsAbsence(call('capture'), snapshot(status))).toBe(!moving);
     expect(showsAbsence(call('cancel'), snapshot(status))).toBe(!moving);
   });
 
   test('nothing found: no proof but for a create', () => {
     expect(showsAbsence(call('create'), undefined)).toBe(true);
+    expect(showsAbsence(call('authorize'), undefined)).toBe(false);
     expect(showsAbsence(call('capture'), undefined)).toBe(false);
     expect(showsAbsence(call('cancel'), undefined)).toBe(false);
   });

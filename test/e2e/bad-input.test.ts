@@ -102,7 +102,7 @@ const BAD_CREATES: readonly (readonly [what: string, fields: object, expected: E
   ['metadata that is no text', { metadata: { room: 7 } }, invalid('metadata.room')],
   ['a script as return_url', { return_url: 'javascript:alert(1)' }, invalid('return_url')],
   ['NUL in a text', { description: 'a\0b' }, invalid('description')],
-  ['PayPal', { channel: 'paypal' }, { status: 422, code: 'PRE_AUTH_NOT_SUPPORTED' }],
+  ['PayPal without an account', { channel: 'paypal' }, { status: 422, code: 'CHANNEL_NOT_AVAILABLE' }],
   ['Alipay', { channel: 'alipay', currency: 'CNY' }, { status: 422, code: 'PRE_AUTH_NOT_SUPPORTED' }],
   ['crypto', { channel: 'crypto' }, { status: 422, code: 'PRE_AUTH_NOT_SUPPORTED' }],
   [

@@ -1,4 +1,5 @@
 /** Cancel a payment: the record first, then the workflow's one slot, then the answer from the rows. */
+import type { PaymentOperation } from '../../domain/channel-call';
 import { fail, HoldfastError } from '../../domain/errors';
 import { isPaymentClosed, paymentObject } from '../../domain/payment';
 import { paymentResultOf } from '../../domain/payment-call';
@@ -63,7 +64,7 @@ async function outcomeInRows(
   commandId: string,
 ): Promise<CommandOutcome | undefined> {
   const object = paymentObject({ merchantId: row.merchant_id, paymentNo: row.payment_no });
-  const { own } = await findCalls(deps.db, object, commandId);
+  const { own } = await findCalls<PaymentOperation>(deps.db, object, commandId);
   if (own === undefined) return undefined;
   if (own.state === 'open') return { kind: 'accepted' };
   const payment = toPayment(await mustRead(deps, row));

@@ -18,8 +18,8 @@ import { createEventParser } from './webhooks';
 
 export interface PayPalAdapter extends FullAdapter {
   /**
-   * Reserves the money of a hold that the customer has approved (`requires_confirmation`). A call with its own row and key.
-   * PayPal authorizes an order at most once, so a repeat after the horizon answers from the order.
+   * Reserves the money of a hold that the customer has approved. PayPal authorizes an order at most once, so a repeat
+   * after the horizon answers from the order.
    */
   completePreAuth(channelPreAuthNo: string, call: CallIdentity, exchange: Exchange): Promise<HoldAnswer>;
   /** Renews the honor period of a hold, once, from day 4 to day 29; `invalid_state` otherwise. */
