@@ -54,11 +54,24 @@ export async function freePort(): Promise<number> {
 
 /** @throws StackError with a sentence naming the port and the variable to change when somebody listens on it */
 export async function assertPortFree(name: PortName, port: number): Promise<void> {
-  if (await isPortFree(port)) return;
-  const { what, variable } = PORTS[name];
+  await assertPortsFree([name], { [name]: port });
+}
+
+/** All at once, so that nobody meets the taken ones one start after the other. @throws StackError naming each */
+export async function assertPortsFree(
+  names: readonly PortName[],
+  ports: Readonly<Partial<StackPorts>>,
+): Promise<void> {
+  const taken: PortName[] = [];
+  for (const name of names) if (!(await isPortFree(ports[name] ?? 0))) taken.push(name);
+  const [first] = taken;
+  if (first === undefined) return;
+  const each = taken.map((name) => `${ports[name]} (${PORTS[name].what}, ${PORTS[name].variable})`);
+  const what = taken.length === 1 ? `Port ${each[0]} is` : `The ports ${each.join(', ')} are`;
+  const { variable } = PORTS[first];
   throw new StackError(
-    `Port ${port}, meant for ${what}, is taken by another program: stop that program, or choose another port with ` +
-      `${variable}, for example ${variable}=${port + 1000} npm start.`,
+    `${what} taken by another program: stop that program, or choose another port with the variable named, for example ` +
+      `${variable}=${(ports[first] ?? 0) + 1000} npm start.`,
   );
 }
 

@@ -11,7 +11,7 @@ import type { Fleet } from './fleets';
 import { startService } from './node-services';
 import { CORE_PARTS, PORTS_OF } from './parts';
 import type { Part } from './parts';
-import { assertPortFree, choosePorts, freePort } from './ports';
+import { assertPortsFree, choosePorts, freePort } from './ports';
 import type { StackPorts } from './ports';
 import { startPostgres } from './postgres';
 import { giveUp, takeOver } from './process-table';
@@ -129,14 +129,16 @@ class Starter implements Stack {
     const settings = stackEnvironment(this.given, this.options.given ?? {}, this.ports, devSecrets(dataDir));
     const sandboxes = sandboxAddresses(this.parts, this.given, this.options.given ?? {}, this.ports);
     this.environment = { ...settings, ...sandboxes, ...this.options.environment };
-    for (const part of this.parts) {
-      if (!this.isGiven(part))
-        for (const name of PORTS_OF[part]) await assertPortFree(name, this.ports[name]);
-    }
+    const owned = [...this.parts].filter((part) => !this.isGiven(part));
+    await assertPortsFree(
+      owned.flatMap((part) => [...PORTS_OF[part]]),
+      this.ports,
+    );
     const wanted = (part: Part, start: () => Promise<unknown>) => (this.parts.has(part) ? [start()] : []);
+    // First and alone, because it is soon known to be missing, and Temporal may have to be built for minutes.
+    await allOrFirstFailure(wanted('redis', () => this.startRedis()));
     await allOrFirstFailure([
       ...wanted('postgres', () => this.startDatabase()),
-      ...wanted('redis', () => this.startRedis()),
       ...wanted('temporal', () => this.startTemporal()),
       ...SANDBOX_PARTS.flatMap((part) => wanted(part, () => this.startSandbox(part))),
       ...(this.hasWorker ? [this.prepareBundle()] : []),

@@ -89,7 +89,9 @@ test('a taken port is a sentence naming the port and the variable, and nothing s
       temporary: true,
     });
     await expect(starting).rejects.toThrow(StackError);
-    await expect(starting).rejects.toThrow(new RegExp(`Port ${port}, meant for Redis, is taken.*REDIS_PORT`));
+    await expect(starting).rejects.toThrow(
+      new RegExp(`Port ${port} \\(Redis, REDIS_PORT\\) is taken.*REDIS_PORT`),
+    );
   } finally {
     stranger.close();
   }

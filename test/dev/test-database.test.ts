@@ -10,7 +10,7 @@ test('two clones made at once are migrated, apart, and gone after drop', async (
       return rows[0]?.holds;
     });
   expect(one.config.DB_NAME).not.toBe(two.config.DB_NAME);
-  await withClient(one.config, one.name, (client) => client.query('DROP TABLE webhook_notifications'));
+  await withClient(one.config, one.name, (client) => client.query('DROP TABLE webhook_attempts'));
   expect(await count(two.name)).toBe(0);
   await Promise.all([one.drop(), two.drop()]);
   await expect(count(one.name)).rejects.toThrow('does not exist');

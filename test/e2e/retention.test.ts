@@ -29,7 +29,7 @@ async function forget(preAuthNo: string): Promise<void> {
     namespace: system.temporal.options.namespace,
     workflowExecution: { workflowId: system.workflowId(preAuthNo) },
   });
-  await eventually('the workflow is gone', () => isGone(preAuthNo), Boolean, 60_000);
+  await eventually('the workflow is gone', () => isGone(preAuthNo), Boolean, 150_000);
 }
 
 async function isGone(preAuthNo: string): Promise<boolean> {
