@@ -1,4 +1,5 @@
 /** A Temporal worker of one task queue, running from the moment it is started. */
+import { Context, heartbeat } from '@temporalio/activity';
 import { bundleWorkflowCode, Worker } from '@temporalio/worker';
 import type { NativeConnection, WorkerOptions, WorkflowBundleOption } from '@temporalio/worker';
 
@@ -26,12 +27,26 @@ export async function createWorker(deps: WorkerDeps): Promise<Worker> {
     namespace: deps.namespace,
     taskQueue: deps.taskQueue,
     activities: deps.activities,
+    interceptors: { activity: [() => ({ inbound: { execute: beating } })] },
     workflowBundle: deps.workflowBundle,
     shutdownGraceTime: SHUTDOWN_GRACE,
     // After the death of a worker its workflows wait this long for it before another one may take them; the API waits 15 s.
     stickyQueueScheduleToStartTimeout: '4s',
     ...deps.tuning,
   });
+}
+
+const HEARTBEAT_MS = 3_000;
+
+/** Says every few seconds that the worker lives, so that a step that died with its worker is repeated soon. */
+async function beating<Input, Output>(input: Input, next: (input: Input) => Promise<Output>): Promise<Output> {
+  if (Context.current().info.isLocal) return next(input);
+  const timer = setInterval(() => heartbeat(), HEARTBEAT_MS);
+  try {
+    return await next(input);
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 /** @param path of a prebuilt bundle, or empty to bundle now, which takes some seconds */

@@ -14,6 +14,8 @@ const localRecord = proxyLocalActivities<Activities>({
 // Settling may replay, read and send again, each with the slow time-out of the channel.
 const durable = proxyActivities<Activities>({
   startToCloseTimeout: '120s',
+  // A worker that died with the step must not keep its object waiting until the time-out (src/worker/worker.ts beats).
+  heartbeatTimeout: '10s',
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
 });
 

@@ -85,7 +85,7 @@ async function round(channel: Channel, end: End, leadMs: number): Promise<string
   // The channel may refuse: then nothing was paid.
   const pay = () => town.pay(payment).catch(() => undefined);
   if (end === 'expiry') {
-    await sleep(Math.max(payment.expires_at * 1000 - leadMs - Date.now(), 0));
+    await sleep(Math.max((await endMsOf(no)) - leadMs - Date.now(), 0));
     await pay();
   } else {
     const cancelling = sleep(Math.max(leadMs, 0)).then(() => town.payments.cancel(no, {}, randomUUID()));
@@ -94,6 +94,16 @@ async function round(channel: Channel, end: End, leadMs: number): Promise<string
     if (status >= 300) expect(code).toMatch(/^PAYMENT_(CLOSED|BUSY|NOT_CANCELLABLE)$/);
   }
   return no;
+}
+
+/** To the millisecond; what the merchant is told is in whole seconds. */
+async function endMsOf(paymentNo: string): Promise<number> {
+  const [row] = await town.system.rows<{ expires_at: Date }>(
+    'SELECT expires_at FROM payments WHERE payment_no = $1',
+    [paymentNo],
+  );
+  if (row === undefined) throw new Error(`there is no payment ${paymentNo}`);
+  return row.expires_at.getTime();
 }
 
 /** Waits until all is well and stays so; returns what there is when it does not become so in time. */
