@@ -9,7 +9,7 @@ import { applyAttentionMet, applyCreateDecline, applyDecline, applySnapshot } fr
 import type { Hold, Transition } from '../domain/pre-auth';
 import { settleCall } from '../stores/channel-calls';
 import type { CallEnd } from '../stores/channel-calls';
-import { appendEvent, appendNote } from '../stores/outbox';
+import { appendEvent, appendNote, takeNews } from '../stores/outbox';
 import { lockPreAuthAndCall } from '../stores/hold-with-call';
 import { withTransaction } from '../stores/postgres';
 import { lockPreAuth, toHold, updateHold } from '../stores/pre-auths';
@@ -30,8 +30,11 @@ export interface RecordOutcome {
 
 /** A transaction after which merchants may have to be told something. */
 export async function changing<T>(deps: ActivityDeps, work: (tx: PoolClient) => Promise<T>): Promise<T> {
-  const outcome = await withTransaction(deps.db, work);
-  deps.ringOutbox();
+  const { outcome, hasNews } = await withTransaction(deps.db, async (tx) => {
+    const done = await work(tx);
+    return { outcome: done, hasNews: takeNews(tx) };
+  });
+  if (hasNews) deps.ringOutbox();
   return outcome;
 }
 

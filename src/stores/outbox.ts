@@ -66,6 +66,14 @@ SELECT gen_random_uuid(), $10::uuid, id, $1::uuid, $15::text, $5::text, url, $11
 FROM target
 ON CONFLICT (event_id, endpoint_id) DO NOTHING`;
 
+/** Transactions that have added notifications: after their commit the relays are told, after others nobody is. */
+const withNews = new WeakSet<Queryable>();
+
+/** Whether this transaction has added notifications; asked once, before its commit. */
+export function takeNews(tx: Queryable): boolean {
+  return withNews.delete(tx);
+}
+
 /** Appends the event and its notifications; a repeat adds nothing. */
 export async function appendEvent(q: Queryable, event: ObjectEvent): Promise<void> {
   const paymentNo = event.paymentNo ?? event.objectNo;
@@ -80,7 +88,7 @@ export async function appendEvent(q: Queryable, event: ObjectEvent): Promise<voi
     extra: { ...event.extra, sequence: event.sequence },
   };
   const bytes = JSON.stringify(body);
-  await q.query(APPEND, [
+  const added = await q.query(APPEND, [
     event.merchantId,
     event.objectKind,
     event.objectNo,
@@ -97,6 +105,7 @@ export async function appendEvent(q: Queryable, event: ObjectEvent): Promise<voi
     priorityBonusMs(event.amount, event.currency),
     paymentNo,
   ]);
+  if ((added.rowCount ?? 0) > 0) withNews.add(q);
 }
 
 /** An event of no payment: a test, or news of another endpoint. Explicit endpoints only, as there is no notify_url. */
