@@ -3,9 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FaultKind } from '../../dev/stripe-sandbox/faults';
 import { eventTypesOf, findUnprovedKeys } from './checks';
-import { eventually, SOAK, startSystem, urlOf } from './harness';
+import { eventually, SOAK, startSystem } from './harness';
 import type { System } from './harness';
-import { MerchantClient } from './merchant-client';
 import {
   expectPaymentAgreement,
   PaymentClient,
@@ -148,31 +147,6 @@ it('settles a cancel whose worker died', async () => {
   await expectPaymentAgreement(system, no);
   expect(await eventTypesOf(system, no)).toEqual(['payment.cancelled']);
 }, 90_000);
-
-it('accepts a payment while Temporal is away, and makes it afterwards', async () => {
-  const nowhere = await system.startApi({ TEMPORAL_ADDRESS: '127.0.0.1:9', API_WAIT_TIMEOUT: '2' });
-  const merchant = new MerchantClient(urlOf(nowhere), system.merchant.apiKey);
-  const away = new PaymentClient(merchant, system.sandbox.url);
-  const body = paymentOf();
-  const key = randomUUID();
-  // Without a worker, too: else the pick-up, which starts what nobody started, may be there before the answer. Stopped and
-  // not killed: a pick-up that died under way is missed only after its heartbeat, and this is not about that.
-  await system.workers[0]?.stop();
-  const accepted = await away.create(body, key);
-  expect(accepted).toMatchObject({ status: 202, data: { status: 'pending', channel_payment_no: null } });
-  const no = accepted.data.payment_no;
-  expect(accepted.headers.get('location')).toBe(`/api/v1/payments/${no}`);
-  await system.workers[0]?.restart();
-  const open = await client.waitFor(no, 'requires_action');
-  expect(open.client_secret).toMatch(/_secret_/);
-  expect(await client.create(body, key)).toMatchObject({ status: 201, data: { payment_no: no } });
-  // Nobody can say whether a command was taken that reaches no workflow.
-  expect(await away.cancel(no)).toMatchObject({ status: 503, code: 'TEMPORARILY_UNAVAILABLE' });
-  await client.pay(open);
-  await client.waitFor(no, 'success');
-  await expectPaymentAgreement(system, no);
-  // Half a minute alone; a machine that runs other tests besides takes three times as long.
-}, 240_000);
 
 it(
   `ends as exactly one of paid, cancelled and expired, ${ROUNDS} times`,
