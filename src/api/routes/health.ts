@@ -4,7 +4,9 @@ import { z } from 'zod';
 import { defineRoute } from '../route';
 import type { RawAnswer, Route } from '../route';
 
-const CHECK_TIMEOUT_MS = 2_000;
+// Below the second that probers wait as a rule: an answer that comes as late as they give up says "not ready" to them,
+// although without Temporal or Redis this process is.
+const CHECK_TIMEOUT_MS = 800;
 
 export const DEPENDENCIES = ['postgres', 'temporal', 'redis'] as const;
 export type Dependency = (typeof DEPENDENCIES)[number];
