@@ -208,7 +208,9 @@ describe.each(CHANNELS)('%s', (channel) => {
     const no = payment.channel_payment_no ?? '';
     const before = await countAllRows(system);
     const good = SIGNERS[channel](no, false);
-    const tampered = { ...good, body: good.body.replace(no, `${no.slice(0, -1)}X`) };
+    const other = no.slice(0, -1) + (no.endsWith('X') ? 'Y' : 'X');
+    const tampered = { ...good, body: good.body.replace(no, other) };
+    expect(tampered.body).not.toBe(good.body);
     for (const event of [SIGNERS[channel](no, true), tampered, { ...good, body: '' }]) {
       const { status, text } = await deliver(channel, event);
       expect({ status, code: (JSON.parse(text) as { code: string }).code }).toEqual({
