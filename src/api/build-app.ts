@@ -5,10 +5,8 @@ import type { Logger } from '../observability/logger';
 import type { AccountDirectory } from '../stores/account-directory';
 import type { Database } from '../stores/postgres';
 import type { SecretBox } from '../stores/secret-box';
+import type { CommandGateway } from '../temporal/command-gateway';
 import type { ObjectGateway } from '../temporal/object-gateway';
-import type { PaymentGateway } from '../temporal/payment-gateway';
-import type { PreAuthGateway } from '../temporal/pre-auth-gateway';
-import type { RefundGateway } from '../temporal/refund-gateway';
 import { urlPolicyOf } from '../webhooks/ssrf-guard';
 import { createApp } from './app';
 import { createAuthenticate } from './auth';
@@ -27,7 +25,7 @@ import { refundRoutes } from './routes/refunds';
 import { settlementRoutes } from './routes/settlement';
 import { webhookEndpointRoutes } from './routes/webhook-endpoints';
 import { webhookNotificationRoutes } from './routes/webhook-notifications';
-import type { WebhookWorkflows } from './webhooks/deps';
+import type { WebhookApiDeps, WebhookWorkflows } from './webhooks/deps';
 
 export const API_VERSION = '0.1.0';
 
@@ -37,19 +35,18 @@ export interface ApiParts {
   readonly db: Database;
   readonly box: SecretBox;
   readonly accounts: AccountDirectory;
-  readonly gateway: PreAuthGateway;
-  readonly payments: PaymentGateway;
-  readonly refunds: RefundGateway;
+  readonly gateway: CommandGateway;
   /** The workflows of all objects: they are told that a channel has news of them. */
   readonly workflows: Pick<ObjectGateway, 'resync' | 'ensure'>;
   readonly webhookWorkflows: WebhookWorkflows;
+  readonly noteFailed: WebhookApiDeps['noteFailed'];
   /** Tells the relays that the outbox has something new. */
   readonly ringOutbox: () => void;
   readonly checks: HealthChecks;
 }
 
 export function apiRoutes(parts: ApiParts): Route[] {
-  const { config, log, db, box, accounts, gateway, payments, workflows } = parts;
+  const { config, log, db, box, accounts, gateway, workflows } = parts;
   const waitTimeoutMs = config.API_WAIT_TIMEOUT * 1000;
   const webhookUrlPolicy = urlPolicyOf(config);
   const minExpiresInSeconds = config.PRE_AUTH_MIN_EXPIRES_IN;
@@ -60,6 +57,7 @@ export function apiRoutes(parts: ApiParts): Route[] {
       log,
       webhookUrlPolicy,
       webhookWorkflows: parts.webhookWorkflows,
+      noteFailed: parts.noteFailed,
       ringOutbox: parts.ringOutbox,
     },
     defaultMaxRetries: config.WEBHOOK_MAX_RETRIES,
@@ -67,12 +65,11 @@ export function apiRoutes(parts: ApiParts): Route[] {
   const documented = [
     ...preAuthRoutes({ db, box, log, gateway, waitTimeoutMs, minExpiresInSeconds, webhookUrlPolicy }),
     ...paymentRoutes({
-      ...{ db, box, log, waitTimeoutMs, webhookUrlPolicy },
-      gateway: payments,
+      ...{ db, box, log, gateway, waitTimeoutMs, webhookUrlPolicy },
       expiresInSeconds: config.PAYMENT_EXPIRES_IN,
       minExpiresInSeconds: config.PAYMENT_MIN_EXPIRES_IN,
     }),
-    ...refundRoutes({ db, box, log, waitTimeoutMs, webhookUrlPolicy, gateway: parts.refunds }),
+    ...refundRoutes({ db, box, log, gateway, waitTimeoutMs, webhookUrlPolicy }),
     ...webhookEndpointRoutes(webhooks),
     ...webhookNotificationRoutes(webhooks),
     ...channelEventRoutes({ db, box, log, workflows, accounts }),

@@ -3,13 +3,12 @@ import type { Server } from 'node:http';
 import { loadConfig } from '../config/config';
 import { createLogger } from '../observability/logger';
 import { createRedis } from '../redis/client';
+import { createNoteFailed } from '../redis/failed-webhooks';
 import {
   createFoundation,
   createGateway,
   createLazyTemporalClient,
   createObjectWorkflows,
-  createPayments,
-  createRefunds,
   createWebhookWorkflows,
 } from '../runtime';
 import { createOutboxBell } from '../stores/outbox-bell';
@@ -33,9 +32,8 @@ function main(): void {
   const app = buildApp({
     ...foundation,
     webhookWorkflows,
+    noteFailed: createNoteFailed(redis, log),
     gateway: createGateway(foundation, temporal.client),
-    payments: createPayments(foundation, temporal.client),
-    refunds: createRefunds(foundation, temporal.client),
     workflows: createObjectWorkflows(foundation, temporal.client),
     ringOutbox: createOutboxBell(foundation.db),
     checks: {

@@ -4,15 +4,12 @@
  * an object is live.
  */
 import type { Client } from '@temporalio/client';
-import { isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
-import { status as grpcStatus } from '@grpc/grpc-js';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import { workflowIdOf } from '../domain/ids';
 import type { ObjectKind, ObjectRef } from '../domain/ids';
 import * as messages from '../workflows/messages';
 
-const RPC_DEADLINE_MS = 5_000;
-const AGAIN_AFTER_MS = 25;
+export const RPC_DEADLINE_MS = 5_000;
 
 interface KindOfWorkflow {
   readonly type: string;
@@ -20,7 +17,7 @@ interface KindOfWorkflow {
   readonly argsOf: (object: ObjectRef) => messages.PreAuthArgs | messages.PaymentArgs | messages.RefundArgs;
 }
 
-const WORKFLOWS: Readonly<Partial<Record<ObjectKind, KindOfWorkflow>>> = {
+const WORKFLOWS: Readonly<Record<ObjectKind, KindOfWorkflow>> = {
   pre_auth: {
     type: messages.PRE_AUTH_WORKFLOW,
     name: 'hold',
@@ -41,7 +38,6 @@ const WORKFLOWS: Readonly<Partial<Record<ObjectKind, KindOfWorkflow>>> = {
 /** Type of the object's workflow, and how it is started: the one that runs is used, a closed one is followed by another. */
 export function startOf(object: ObjectRef, taskQueue: string) {
   const workflow = WORKFLOWS[object.kind];
-  if (workflow === undefined) throw new Error(`a ${object.kind} has no workflow`);
   const options = {
     workflowId: workflowIdOf(object),
     taskQueue,
@@ -83,22 +79,4 @@ export function createObjectGateway(client: Client, taskQueue: string): ObjectGa
       }
     },
   };
-}
-
-// A task that is thrown away takes the updates in it along. That happens whenever news arrives while a task is closing
-// the workflow, and the channel's event of our own call does just that. The same update id makes repeating it safe.
-const TASK_LOST: readonly (number | undefined)[] = [grpcStatus.FAILED_PRECONDITION, grpcStatus.ABORTED];
-
-/** Repeats what was lost together with a workflow task, until `endMs`. */
-export async function again<T>(endMs: number, work: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      const root = error instanceof ServiceError ? error.cause : error;
-      const lost = isGrpcServiceError(root) && TASK_LOST.includes((root as { code?: number }).code);
-      if (!lost || Date.now() >= endMs) throw error;
-      await sleep(AGAIN_AFTER_MS);
-    }
-  }
 }

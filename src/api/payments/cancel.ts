@@ -9,14 +9,14 @@ import { findCalls } from '../../stores/channel-calls';
 import { dropCommandNote, keepCommandNote } from '../../stores/command-notes';
 import { readPayment, toPayment } from '../../stores/payments';
 import type { PaymentRow } from '../../stores/payments';
-import type { PaymentAskOutcome } from '../../temporal/payment-gateway';
+import type { AskOutcome } from '../../temporal/command-gateway';
 import type { IdempotentRequest, Ownership } from '../idempotency';
 import type { RouteAnswer } from '../route';
 import { acceptedAnswer } from './create';
 import type { PaymentDeps } from './deps';
 import { showPayment } from './view';
 
-type CommandOutcome = Exclude<PaymentAskOutcome, { kind: 'closed' }>;
+type CommandOutcome = Exclude<AskOutcome<'payment'>, { kind: 'closed' }>;
 
 export async function cancelPayment(
   deps: PaymentDeps,
@@ -24,7 +24,7 @@ export async function cancelPayment(
   { reason }: { readonly reason?: string | undefined },
   idem: IdempotentRequest,
 ): Promise<RouteAnswer> {
-  return idem.run(undefined, async (own) => {
+  return idem.runCommand(async (own) => {
     const command: CancelPaymentCommand = { kind: 'cancel', commandId: own.recordId, by: 'api' };
     if (reason !== undefined) await keepCommandNote(deps.db, row.merchant_id, own.recordId, reason);
     const carried = await carryOut(deps, row, command, own).catch(async (error: unknown) => {
@@ -44,7 +44,6 @@ async function carryOut(
   command: CancelPaymentCommand,
   own: Ownership,
 ): Promise<'accepted' | 'done'> {
-  await own.insert();
   const earlier = own.takenOver ? await outcomeInRows(deps, row, command.commandId) : undefined;
   // A call that is still open is joined by asking; a settled one answers by itself.
   const known = earlier?.kind === 'result' ? earlier : undefined;
@@ -80,10 +79,10 @@ async function ask(
   row: PaymentRow,
   command: CancelPaymentCommand,
 ): Promise<CommandOutcome> {
-  const ref = { merchantId: row.merchant_id, paymentNo: row.payment_no };
+  const object = { merchantId: row.merchant_id, kind: 'payment', no: row.payment_no } as const;
   try {
     const isLive = async () => !isPaymentClosed((await mustRead(deps, row)).status);
-    const outcome = await deps.gateway.ask({ ref, command, timeoutMs: deps.waitTimeoutMs, isLive });
+    const outcome = await deps.gateway.ask({ object, command, timeoutMs: deps.waitTimeoutMs, isLive });
     return outcome.kind === 'closed' ? closed(await mustRead(deps, row)) : outcome;
   } catch (error) {
     deps.log.error(

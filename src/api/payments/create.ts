@@ -172,7 +172,11 @@ async function awaitChannel(
   own: Ownership,
 ): Promise<PaymentRow> {
   try {
-    await deps.gateway.awaitCreated({ merchantId, paymentNo }, own.recordId, deps.waitTimeoutMs);
+    await deps.gateway.awaitCreated(
+      paymentObject({ merchantId, paymentNo }),
+      own.recordId,
+      deps.waitTimeoutMs,
+    );
   } catch (error) {
     deps.log.warn(
       { err: error, paymentNo },

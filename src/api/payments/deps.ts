@@ -1,14 +1,14 @@
 import type { Logger } from '../../observability/logger';
 import type { Database } from '../../stores/postgres';
 import type { SecretBox } from '../../stores/secret-box';
-import type { PaymentGateway } from '../../temporal/payment-gateway';
+import type { CommandGateway } from '../../temporal/command-gateway';
 import type { WebhookUrlPolicy } from '../../webhooks/ssrf-guard';
 
 export interface PaymentDeps {
   readonly db: Database;
   readonly box: SecretBox;
   readonly log: Logger;
-  readonly gateway: PaymentGateway;
+  readonly gateway: CommandGateway;
   /** How long a request waits for the channel before it is answered 202. */
   readonly waitTimeoutMs: number;
   /** How long a payment waits for its customer when the request does not say. */

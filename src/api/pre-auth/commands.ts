@@ -8,13 +8,13 @@ import { findCalls } from '../../stores/channel-calls';
 import { dropCommandNote, keepCommandNote } from '../../stores/command-notes';
 import { readPreAuth, toHold } from '../../stores/pre-auths';
 import type { PreAuthRow } from '../../stores/pre-auths';
-import type { AskOutcome } from '../../temporal/pre-auth-gateway';
+import type { AskOutcome } from '../../temporal/command-gateway';
 import type { IdempotentRequest, Ownership } from '../idempotency';
 import type { RouteAnswer } from '../route';
 import type { PreAuthDeps } from './deps';
 import { showCancel, showCapture, showPreAuth } from './view';
 
-type CommandOutcome = Exclude<AskOutcome, { kind: 'closed' }>;
+type CommandOutcome = Exclude<AskOutcome<'pre_auth'>, { kind: 'closed' }>;
 
 export interface CaptureFields {
   readonly amount?: number | undefined;
@@ -31,7 +31,7 @@ export async function capturePreAuth(
   if (fields.currency !== undefined && fields.currency !== row.currency) {
     throw fail('CURRENCY_MISMATCH', { currency: fields.currency, expected: row.currency });
   }
-  return idem.run(undefined, async (own) => {
+  return idem.runCommand(async (own) => {
     const command: CaptureCommand = {
       kind: 'capture',
       commandId: own.recordId,
@@ -52,7 +52,7 @@ export async function cancelPreAuth(
   fields: { readonly reason?: string | undefined },
   idem: IdempotentRequest,
 ): Promise<RouteAnswer> {
-  return idem.run(undefined, async (own) => {
+  return idem.runCommand(async (own) => {
     const command: CancelCommand = { kind: 'cancel', commandId: own.recordId, by: 'api' };
     if (fields.reason !== undefined)
       await keepCommandNote(deps.db, row.merchant_id, own.recordId, fields.reason);
@@ -76,7 +76,6 @@ async function carryOut(
   command: CaptureCommand | CancelCommand,
   own: Ownership,
 ): Promise<Carried> {
-  await own.insert();
   const earlier = own.takenOver ? await outcomeInRows(deps, row, command.commandId) : undefined;
   // A call that is still open is joined by asking; a settled one answers by itself.
   const known = earlier?.kind === 'result' ? earlier : undefined;
@@ -112,10 +111,10 @@ async function ask(
   row: PreAuthRow,
   command: CaptureCommand | CancelCommand,
 ): Promise<CommandOutcome> {
-  const ref = { merchantId: row.merchant_id, preAuthNo: row.pre_auth_no };
+  const object = { merchantId: row.merchant_id, kind: 'pre_auth', no: row.pre_auth_no } as const;
   try {
     const isLive = async () => !isClosed((await mustRead(deps, row)).status);
-    const outcome = await deps.gateway.ask({ ref, command, timeoutMs: deps.waitTimeoutMs, isLive });
+    const outcome = await deps.gateway.ask({ object, command, timeoutMs: deps.waitTimeoutMs, isLive });
     return outcome.kind === 'closed' ? closed(await mustRead(deps, row)) : outcome;
   } catch (error) {
     deps.log.error(

@@ -199,7 +199,7 @@ async function awaitChannel(
   own: Ownership,
 ): Promise<PreAuthRow> {
   try {
-    await deps.gateway.awaitCreated({ merchantId, preAuthNo }, own.recordId, deps.waitTimeoutMs);
+    await deps.gateway.awaitCreated(holdObject({ merchantId, preAuthNo }), own.recordId, deps.waitTimeoutMs);
   } catch (error) {
     deps.log.warn(
       { err: error, preAuthNo },

@@ -178,7 +178,7 @@ async function awaitChannel(
   own: Ownership,
 ): Promise<RefundRow> {
   try {
-    await deps.gateway.awaitAnswered({ merchantId, refundNo }, own.recordId, deps.waitTimeoutMs);
+    await deps.gateway.awaitCreated(refundObject({ merchantId, refundNo }), own.recordId, deps.waitTimeoutMs);
   } catch (error) {
     deps.log.warn(
       { err: error, refundNo },
