@@ -100,7 +100,7 @@ export function parseOperatorInput(
 }
 
 /** Short, printable, and not one of the names the workflow gives itself. */
-const COMMAND_ID = /^(?!create$|expiry$|authorize$)[A-Za-z0-9._:-]{1,100}$/;
+const COMMAND_ID = /^(?!create$|expiry$|authorize$|complete$)[A-Za-z0-9._:-]{1,100}$/;
 /** PostgreSQL stores neither NUL nor half a surrogate pair, and a page shows no control character. */
 const UNPRINTABLE = /\p{Cc}|\p{Surrogate}/u;
 

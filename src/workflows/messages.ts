@@ -31,6 +31,9 @@ export const resyncSignal = defineSignal<[unknown?]>('resync');
 /** `{by, reason, outcome: "executed" | "not_executed"}`: an operator's word on an outcome the channel will not tell. */
 export const settleSignal = defineSignal<[unknown?]>('settle');
 
+/** Search attribute: true while the object needs an operator; a workflow that never did has none. */
+export const NEEDS_ATTENTION = { name: 'HoldfastNeedsAttention', type: 'BOOL' } as const;
+
 export interface PreAuthState {
   readonly hold: Hold | null;
   /** The command under way, if any. */
@@ -97,7 +100,8 @@ export interface WebhookDeliveryArgs {
   readonly attempts: number;
   /** Attempts there may be in all; only shown, the row decides. */
   readonly maxAttempts: number;
-  readonly nextRetryAtMs: number;
+  /** Until the next attempt is due, from the start: a length, because the row's clock and the workflow's may differ. */
+  readonly pauseMs: number;
 }
 
 export function webhookDeliveryWorkflowId(notificationId: string): string {

@@ -10,6 +10,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { PaymentStep } from '../activities/payment-execute';
+import type { PaymentReading } from '../activities/payment-records';
 import type { PaymentReport } from '../activities/payment-subject';
 import { CREATE_COMMAND_ID, EXPIRY_COMMAND_ID } from '../domain/channel-call';
 import { releaseRetryDelayMs } from '../domain/expiry';
@@ -30,7 +31,7 @@ export async function payment(ref: PaymentArgs): Promise<PaymentStatus> {
   return CancellationScope.nonCancellable(async () => {
     await run(ref, desk, { kind: 'create', commandId: CREATE_COMMAND_ID });
     const status = await keep(ref, desk);
-    desk.close(status);
+    desk.close();
     await condition(allHandlersFinished);
     return status;
   });
@@ -61,7 +62,7 @@ async function keep(ref: PaymentArgs, desk: PaymentDesk): Promise<PaymentStatus>
       await complete(ref, desk, clock);
     } else if (desk.resyncAsked || Date.now() >= clock.rereadAtMs) {
       desk.resyncAsked = false;
-      clock.rereadAtMs = (await reread(ref, desk)) ? Infinity : Date.now() + REREAD_AFTER_MS;
+      clock.rereadAtMs = (await reread(ref, desk)).answered ? Infinity : Date.now() + REREAD_AFTER_MS;
     } else if (Date.now() >= endAtMs) {
       await end(ref, desk, clock);
     } else {
@@ -76,8 +77,8 @@ async function keep(ref: PaymentArgs, desk: PaymentDesk): Promise<PaymentStatus>
 }
 
 function known(desk: PaymentDesk): Payment {
-  if (desk.payment === null) throw new Error('the payment is looked at before it was loaded');
-  return desk.payment;
+  if (desk.object === null) throw new Error('the payment is looked at before it was loaded');
+  return desk.object;
 }
 
 /** Occupies the slot with a command and carries it out. */
@@ -98,11 +99,11 @@ async function complete(ref: PaymentArgs, desk: PaymentDesk, clock: Clock): Prom
 
 /**
  * Its time is over. What the customer can still pay is closed at the channel; where the channel is at work on what the
- * customer has paid, only the channel can tell how it ends, and is asked.
+ * customer has paid, only the channel can tell how it ends, and is asked. What it does not know any more it is not at work on.
  */
 async function end(ref: PaymentArgs, desk: PaymentDesk, clock: Clock): Promise<void> {
-  if (known(desk).status === 'processing') await reread(ref, desk);
-  else await run(ref, desk, { kind: 'expiry', commandId: EXPIRY_COMMAND_ID });
+  const isAtWork = known(desk).status === 'processing' && (await reread(ref, desk)).unknownThere !== true;
+  if (!isAtWork) await run(ref, desk, { kind: 'expiry', commandId: EXPIRY_COMMAND_ID });
   clock.endAtMs = Date.now() + releaseRetryDelayMs(++clock.tries);
 }
 
@@ -148,7 +149,7 @@ async function settle(ref: PaymentArgs, desk: PaymentDesk, first: PaymentReport)
 async function followCall(ref: PaymentArgs, desk: PaymentDesk, first: PaymentReport): Promise<PaymentResult> {
   let report = first;
   while (report.kind === 'unsettled') {
-    const decided = await waitForTurn(desk, report);
+    const decided = await desk.waitForTurn(report);
     if (decided !== null) {
       const outcome = await activities.settlePaymentByOperator(ref, report.callId, decided);
       desk.update(outcome.payment);
@@ -169,24 +170,7 @@ async function followCall(ref: PaymentArgs, desk: PaymentDesk, first: PaymentRep
   return outcome.result;
 }
 
-/** Waits until it is time to ask again. @returns what an operator decided meanwhile */
-async function waitForTurn(desk: PaymentDesk, report: Extract<PaymentReport, { kind: 'unsettled' }>) {
-  desk.decisionWanted = desk.payment?.needsAttention !== null;
-  if (report.retryAfterMs > 0) {
-    const woken = () => desk.decision !== null || desk.resyncAsked;
-    await condition(woken, report.retryAfterMs, {
-      summary: `ask the channel again: ${report.reason}`.slice(0, 190),
-    });
-  }
-  desk.newsWhileSettling ||= desk.resyncAsked;
-  desk.resyncAsked = false;
-  const decision = desk.decision;
-  desk.decision = null;
-  return decision;
-}
-
-/** @returns false when the channel could not be asked */
-async function reread(ref: PaymentArgs, desk: PaymentDesk): Promise<boolean> {
+async function reread(ref: PaymentArgs, desk: PaymentDesk): Promise<PaymentReading> {
   const read = await activities.readPaymentObject(ref);
   desk.update(read.payment);
   desk.completionDue = read.completionDue;
@@ -196,5 +180,5 @@ async function reread(ref: PaymentArgs, desk: PaymentDesk): Promise<boolean> {
     const left = { kind: 'unsettled', callId, retryAfterMs: 0, reason: 'left open' } as const;
     desk.finish(commandId, await settle(ref, desk, left));
   }
-  return read.answered;
+  return read;
 }

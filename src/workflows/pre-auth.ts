@@ -34,7 +34,7 @@ export async function preAuth(ref: PreAuthArgs): Promise<PreAuthStatus> {
       await carryOut(ref, desk, { kind: 'create', commandId: CREATE_COMMAND_ID }),
     );
     const status = await keep(ref, desk);
-    desk.close(status);
+    desk.close();
     await condition(allHandlersFinished);
     return status;
   });
@@ -76,8 +76,8 @@ async function keep(ref: PreAuthArgs, desk: HoldDesk): Promise<PreAuthStatus> {
 }
 
 function known(desk: HoldDesk): Hold {
-  if (desk.hold === null) throw new Error('the hold is looked at before it was loaded');
-  return desk.hold;
+  if (desk.object === null) throw new Error('the hold is looked at before it was loaded');
+  return desk.object;
 }
 
 function nextWake(hold: Hold, releaseAtMs: number, rereadAtMs: number): { atMs: number; summary: string } {
@@ -158,7 +158,7 @@ async function settle(ref: PreAuthArgs, desk: HoldDesk, first: CallReport): Prom
 async function followCall(ref: PreAuthArgs, desk: HoldDesk, first: CallReport): Promise<CommandResult> {
   let report = first;
   while (report.kind === 'unsettled') {
-    const decided = await waitForTurn(desk, report);
+    const decided = await desk.waitForTurn(report);
     if (decided !== null) {
       const { hold, result } = await activities.settleByOperator(ref, report.callId, decided);
       desk.update(hold);
@@ -176,22 +176,6 @@ async function followCall(ref: PreAuthArgs, desk: HoldDesk, first: CallReport): 
   const { hold, result } = await activities.recordAnswer(ref, report.callId, report.answer, report.reading);
   desk.update(hold);
   return result;
-}
-
-/** Waits until it is time to ask again. @returns what an operator decided meanwhile */
-async function waitForTurn(desk: HoldDesk, report: Extract<CallReport, { kind: 'unsettled' }>) {
-  desk.decisionWanted = desk.hold?.needsAttention !== null;
-  if (report.retryAfterMs > 0) {
-    const woken = () => desk.decision !== null || desk.resyncAsked;
-    await condition(woken, report.retryAfterMs, {
-      summary: `ask the channel again: ${report.reason}`.slice(0, 190),
-    });
-  }
-  desk.newsWhileSettling ||= desk.resyncAsked;
-  desk.resyncAsked = false;
-  const decision = desk.decision;
-  desk.decision = null;
-  return decision;
 }
 
 /** @returns false when the channel could not be asked */

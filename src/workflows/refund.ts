@@ -47,7 +47,7 @@ async function giveBack(ref: RefundArgs, desk: RefundDesk): Promise<void> {
 async function followCall(ref: RefundArgs, desk: RefundDesk, first: RefundReport): Promise<void> {
   let report = first;
   while (report.kind === 'unsettled') {
-    const decided = await waitForTurn(desk, report);
+    const decided = await desk.waitForTurn(report);
     if (decided !== null) {
       desk.update(await activities.settleRefundByOperator(ref, report.callId, decided));
       return;
@@ -61,21 +61,6 @@ async function followCall(ref: RefundArgs, desk: RefundDesk, first: RefundReport
   if (report.kind === 'settled') return;
   if (report.kind !== 'answered') throw new Error(`the call of a refund cannot be ${report.kind}`);
   desk.update(await activities.recordRefundAnswer(ref, report.callId, report.answer));
-}
-
-/** Waits until it is time to ask again. @returns what an operator decided meanwhile */
-async function waitForTurn(desk: RefundDesk, report: Extract<RefundReport, { kind: 'unsettled' }>) {
-  desk.decisionWanted = known(desk).needsAttention !== null;
-  if (report.retryAfterMs > 0) {
-    const woken = () => desk.decision !== null || desk.resyncAsked;
-    await condition(woken, report.retryAfterMs, {
-      summary: `ask the channel again: ${report.reason}`.slice(0, 190),
-    });
-  }
-  desk.resyncAsked = false;
-  const decision = desk.decision;
-  desk.decision = null;
-  return decision;
 }
 
 /** Keeps a refund that the channel has accepted until the money has arrived or come back: by its news, and by asking ever more rarely. */
@@ -104,6 +89,6 @@ function nextAskAtMs({ createdAtMs }: Refund, answered: boolean): number {
 }
 
 function known(desk: RefundDesk): Refund {
-  if (desk.refund === null) throw new Error('the refund is looked at before it was loaded');
-  return desk.refund;
+  if (desk.object === null) throw new Error('the refund is looked at before it was loaded');
+  return desk.object;
 }

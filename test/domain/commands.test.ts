@@ -82,7 +82,7 @@ describe('parseOperatorInput', () => {
     [{ final: 'false' }, '"final" must be true or false'],
     [{ reason: 'a\u0000b' }, '"reason" must be a printable text of 1 to 500 characters'],
     [{ reason: 'a\ud800b' }, '"reason" must be a printable text of 1 to 500 characters'],
-    ...['', 'create', 'expiry', 'authorize', 'x'.repeat(101), 'a b', 7].map(
+    ...['', 'create', 'expiry', 'authorize', 'complete', 'x'.repeat(101), 'a b', 7].map(
       (id) =>
         [
           { command_id: id },
