@@ -5,8 +5,8 @@ import type { Refund, RefundedKind, RefundedRef, RefundStatus } from '../domain/
 import { isRefundClosed } from '../domain/refund';
 import { CALL_COLUMNS, toCall } from './channel-calls';
 import type { CallEnd, CallRow } from './channel-calls';
-import { microsOf, sinceEpoch } from './page';
-import type { Page } from './page';
+import { pageSql, pageValues } from './page';
+import type { Listed, Page } from './page';
 import type { Queryable } from './postgres';
 
 export interface RefundRow {
@@ -191,22 +191,21 @@ export async function setRefundAttention(
   return result.rowCount === 1;
 }
 
-export type ListedRefund = RefundRow & { created_at_micros: number };
+export type ListedRefund = Listed<RefundRow>;
 
-const LIST = `
-SELECT ${REFUND_COLUMNS}, ${microsOf('created_at')} AS created_at_micros FROM refunds
-WHERE merchant_id = $1 AND object_kind = $2 AND object_no = $3
-  AND ($4::bigint IS NULL OR (created_at, refund_no) < (${sinceEpoch('$4')}, $5))
-ORDER BY created_at DESC, refund_no DESC LIMIT $6`;
+const OF_OBJECT = 'merchant_id = $1 AND object_kind = $2 AND object_no = $3';
+const LIST = pageSql({ table: 'refunds', columns: REFUND_COLUMNS, id: 'refund_no' }, OF_OBJECT, 3);
 
-/** Newest first. A cursor names the last row seen, so that inserts never shift a page. */
-export async function listRefundRows(q: Queryable, object: RefundedRef, page: Page): Promise<ListedRefund[]> {
-  const { merchantId, kind, no } = object;
-  const after = [page.after?.micros ?? null, page.after?.id ?? null];
-  return (await q.query<ListedRefund>(LIST, [merchantId, kind, no, ...after, page.limit])).rows;
+/** Newest first. */
+export async function listRefundRows(
+  q: Queryable,
+  { merchantId, kind, no }: RefundedRef,
+  page: Page,
+): Promise<ListedRefund[]> {
+  return (await q.query<ListedRefund>(LIST, [merchantId, kind, no, ...pageValues(page)])).rows;
 }
 
-const ALL_OF_OBJECT = `SELECT ${REFUND_COLUMNS} FROM refunds WHERE merchant_id = $1 AND object_kind = $2 AND object_no = $3`;
+const ALL_OF_OBJECT = `SELECT ${REFUND_COLUMNS} FROM refunds WHERE ${OF_OBJECT}`;
 
 /** All refunds of ours of this object, those of its late money included. */
 export async function readRefundsOf(
