@@ -3,13 +3,14 @@
  * outcome counts.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Context, heartbeat } from '@temporalio/activity';
+import { Context } from '@temporalio/activity';
 import type { AttemptResult } from '../domain/webhook/delivery-policy';
+import { giveUpNotification } from '../stores/webhook-endings';
 import type { RetryLease } from '../stores/webhook-lanes';
 import type { DeliveryLease } from '../stores/webhook-leases';
-import { giveUpNotification, releaseLease } from '../stores/webhook-upkeep';
 import type { RecordedOutcome, WebhookActivityDeps } from './webhook-deps';
 
+/** Times are lengths, counted from the answer: no two clocks are compared. */
 export type RetryStep =
   /** The notification needs this workflow no more. */
   | { readonly kind: 'ended'; readonly status: string }
@@ -17,12 +18,11 @@ export type RetryStep =
   | {
       readonly kind: 'retry';
       readonly attempts: number;
-      readonly nextRetryAtMs: number;
+      readonly pauseMs: number;
       readonly lastAnswer: string;
     }
-  | { readonly kind: 'wait'; readonly untilMs: number };
+  | { readonly kind: 'wait'; readonly pauseMs: number };
 
-const HEARTBEAT_MS = 4_000;
 /** A timer that fires a moment early is waited for here: another round through the workflow would cost a second. */
 const NEARLY_DUE_MS = 500;
 /** Less than the activity may take; the lease has run out long before. */
@@ -34,32 +34,23 @@ export function createDeliverActivities(deps: WebhookActivityDeps) {
   /** @param force an operator wants it now, however long the pause is */
   async function attemptRetry(notificationId: string, force: boolean): Promise<RetryStep> {
     const leased = await leaseWhenDue(deps, notificationId, force);
-    if (leased.kind === 'ended') return { kind: 'ended', status: 'settled elsewhere' };
+    if (leased.kind === 'ended') {
+      await deps.noteFailed(leased.failed);
+      return { kind: 'ended', status: 'settled elsewhere' };
+    }
     if (leased.kind !== 'leased') return leased;
     const { lease } = leased;
-    const beating = setInterval(() => heartbeat(), HEARTBEAT_MS);
-    try {
-      const result = await unlessStopped(deps.send(lease.job));
-      if (result === 'stopped') {
-        // The process ends: another one may take the row at once instead of when the lease runs out.
-        await releaseLease(deps.db, notificationId, lease.token);
-        return { kind: 'wait', untilMs: deps.now() };
-      }
-      return stepAfter(await recordPatiently(deps, lease, result), result, deps.now());
-    } finally {
-      clearInterval(beating);
-    }
+    const result = await unlessStopped(deps.send(lease.job));
+    // The request is on its way, and what becomes of it nobody will see: the lease keeps others away for its time.
+    if (result === 'stopped') return { kind: 'wait', pauseMs: 0 };
+    return stepAfter(await recordPatiently(deps, lease, result), result);
   }
 
   /** @returns the status the row has now: `failed`, or the final one it had before */
   async function giveUp(notificationId: string, reason: string): Promise<{ status: string }> {
     const row = await giveUpNotification(deps.db, notificationId, reason);
     if (row === undefined) return { status: 'deleted' };
-    if (row.givenUp !== null) {
-      await deps.rememberGivenUp(row.givenUp).catch((error: unknown) => {
-        deps.log.warn({ err: error, notificationId }, 'a notification that was given up could not be noted');
-      });
-    }
+    if (row.givenUp !== null) await deps.noteFailed([row.givenUp]);
     return { status: row.status };
   }
 
@@ -72,10 +63,8 @@ async function leaseWhenDue(
   force: boolean,
 ): Promise<RetryLease> {
   const leased = await deps.leaseForRetry(notificationId, force);
-  if (leased.kind !== 'wait') return leased;
-  const pauseMs = leased.untilMs - deps.now();
-  if (pauseMs > NEARLY_DUE_MS) return leased;
-  await sleep(Math.max(pauseMs, 1));
+  if (leased.kind !== 'wait' || leased.pauseMs > NEARLY_DUE_MS) return leased;
+  await sleep(leased.pauseMs);
   return deps.leaseForRetry(notificationId, force);
 }
 
@@ -121,12 +110,12 @@ async function recordPatiently(
   }
 }
 
-function stepAfter(recorded: RecordedOutcome | undefined, result: AttemptResult, nowMs: number): RetryStep {
+function stepAfter(recorded: RecordedOutcome | undefined, result: AttemptResult): RetryStep {
   // The lease had run out: somebody else has the row, and the next look tells how far they are.
-  if (recorded === undefined) return { kind: 'wait', untilMs: nowMs };
-  const { status, attempts, nextRetryAtMs } = recorded;
+  if (recorded === undefined) return { kind: 'wait', pauseMs: 0 };
+  const { status, attempts, pauseMs } = recorded;
   if (status === 'pending') return { kind: 'handed_back' };
   if (status !== 'retrying') return { kind: 'ended', status };
   const lastAnswer = result.statusCode === null ? (result.error ?? 'no answer') : `HTTP ${result.statusCode}`;
-  return { kind: 'retry', attempts, nextRetryAtMs: nextRetryAtMs ?? nowMs, lastAnswer };
+  return { kind: 'retry', attempts, pauseMs: pauseMs ?? 0, lastAnswer };
 }
