@@ -1,8 +1,10 @@
 /** The composition root: what a process is made of, from its settings. Only api/main, worker/main and dev/ call it. */
 import { Client, Connection } from '@temporalio/client';
+import type { MetricMeter } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { NativeConnection } from '@temporalio/worker';
 import { createActivities } from './activities';
+import { createOperatorCall } from './activities/attention';
 import type { Activities } from './activities';
 import { createWebhookActivities } from './activities/webhook-index';
 import type { WebhookActivities } from './activities/webhook-index';
@@ -12,7 +14,7 @@ import type { Config } from './config/config';
 import type { DeliveryJob } from './domain/webhook/delivery-policy';
 import type { Logger } from './observability/logger';
 import { createRedis } from './redis/client';
-import { noteFailedWebhooks } from './redis/failed-webhooks';
+import { createNoteFailed } from './redis/failed-webhooks';
 import { createAccountDirectory } from './stores/account-directory';
 import type { AccountDirectory } from './stores/account-directory';
 import { createOutboxBell, listenToOutbox } from './stores/outbox-bell';
@@ -21,14 +23,10 @@ import type { Database } from './stores/postgres';
 import { createSecretBox } from './stores/secret-box';
 import type { SecretBox } from './stores/secret-box';
 import { leaseForRetry } from './stores/webhook-lanes';
+import { createCommandGateway } from './temporal/command-gateway';
+import type { CommandGateway } from './temporal/command-gateway';
 import { createObjectGateway } from './temporal/object-gateway';
 import type { ObjectGateway } from './temporal/object-gateway';
-import { createPaymentGateway } from './temporal/payment-gateway';
-import type { PaymentGateway } from './temporal/payment-gateway';
-import { createRefundGateway } from './temporal/refund-gateway';
-import type { RefundGateway } from './temporal/refund-gateway';
-import { createPreAuthGateway } from './temporal/pre-auth-gateway';
-import type { PreAuthGateway } from './temporal/pre-auth-gateway';
 import { createWebhookGateway } from './temporal/webhook-gateway';
 import type { WebhookGateway } from './temporal/webhook-gateway';
 import { sendAttempt } from './webhooks/attempt';
@@ -89,16 +87,9 @@ export function createLazyTemporalClient(): { client: Client; connection: Connec
   return { connection, client: new Client({ connection, namespace }) };
 }
 
-export function createGateway(foundation: Foundation, client: Client): PreAuthGateway {
-  return createPreAuthGateway(client, foundation.config.PAYMENTS_TASK_QUEUE);
-}
-
-export function createPayments(foundation: Foundation, client: Client): PaymentGateway {
-  return createPaymentGateway(client, foundation.config.PAYMENTS_TASK_QUEUE);
-}
-
-export function createRefunds(foundation: Foundation, client: Client): RefundGateway {
-  return createRefundGateway(client, foundation.config.PAYMENTS_TASK_QUEUE);
+/** The workflows of all objects, to be asked by the API. */
+export function createGateway(foundation: Foundation, client: Client): CommandGateway {
+  return createCommandGateway(client, foundation.config.PAYMENTS_TASK_QUEUE);
 }
 
 /** The workflows of all objects, to be started, woken and told. */
@@ -110,6 +101,7 @@ export function createWorkerActivities(
   foundation: Foundation,
   connection: NativeConnection,
   namespace: string,
+  meter: MetricMeter,
 ): Activities {
   const { config, log, db, box, accounts } = foundation;
   return createActivities({
@@ -128,6 +120,7 @@ export function createWorkerActivities(
     slowExchangeTimeoutMs: config.CHANNEL_SLOW_TIMEOUT * 1000,
     proofGapMs: config.SETTLE_PROOF_GAP * 1000,
     proofAfterSendMs: config.SETTLE_PROOF_AFTER_SEND * 1000,
+    callOperator: createOperatorCall(log, meter),
     defaultMaxRetries: config.WEBHOOK_MAX_RETRIES,
     ringOutbox: createOutboxBell(db),
     now: () => Date.now(),
@@ -157,7 +150,7 @@ export function createWebhookParts(
       leaseForRetry(db, box, lanes, notificationId, evenIfEarly),
     // The workflow that asks goes on by the answer: it is not started or woken besides.
     record: async (lease, result) => (await recorder.record([{ lease, result }], false))[0],
-    rememberGivenUp: (row) => parts.noteFailed([row]),
+    noteFailed: parts.noteFailed,
     ensureWorkflow: (row) => workflows.ensure(row),
     wake: (notificationIds) => workflows.wake(notificationIds),
     overdueSeconds: config.WEBHOOK_OVERDUE,
@@ -197,11 +190,10 @@ function deliveryParts(foundation: Foundation, client: Client, eager: boolean) {
   const agent = createGuardedAgent({ urlPolicy });
   const attempt = { agent, urlPolicy, timeoutMs: config.WEBHOOK_TIMEOUT * 1000, now: () => Date.now() };
   const workflows = createWebhookWorkflows(foundation, client, eager);
-  const noteFailed = (failed: Parameters<typeof noteFailedWebhooks>[1]) => noteFailedWebhooks(redis, failed);
+  const noteFailed = createNoteFailed(redis, log);
   const recorder = createRecorder({
     ...{ db, log, workflows, noteFailed },
     settings: recorderSettings(config),
-    now: () => Date.now(),
     random: () => Math.random(),
   });
   return {

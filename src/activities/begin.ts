@@ -1,12 +1,28 @@
 /** How a command gets its call: found where it was begun before, written where it is new. May run twice, at any point. */
 import type { CallOperation, ChannelCall, HoldOperation } from '../domain/channel-call';
 import type { Refusal } from '../domain/errors';
-import { findCalls, insertCall } from '../stores/channel-calls';
-import type { NewCall } from '../stores/channel-calls';
+import { insertCall } from '../stores/channel-calls';
+import type { NewCall, OpenAndOwn } from '../stores/channel-calls';
 import type { ActivityDeps } from './deps';
 import type { Subject, SubjectReport } from './subject';
 
 const MAX_LOOKS = 5;
+
+/** A row and its calls. */
+export interface Look<Row, Op extends CallOperation = HoldOperation> {
+  readonly row: Row;
+  readonly calls: OpenAndOwn<Op>;
+  /** Reads the row again. Absent: row and calls are as they were at one moment. */
+  readonly again?: () => Promise<Row>;
+}
+
+/** Reads the row first and its calls afterwards: its version then tells that the object has moved on since. */
+export async function lookInTurn<Row, Op extends CallOperation>(
+  read: () => Promise<Row>,
+  readCalls: () => Promise<OpenAndOwn<Op>>,
+): Promise<Look<Row, Op>> {
+  return { row: await read(), calls: await readCalls(), again: read };
+}
 
 /** A command as it is begun: judged by the row, which is read anew at every look. */
 export interface Beginning<
@@ -16,7 +32,7 @@ export interface Beginning<
   Op extends CallOperation = HoldOperation,
 > {
   readonly commandId: string;
-  read(): Promise<Row>;
+  look(): Promise<Look<Row, Op>>;
   subjectOf(row: Row): Subject<S, R, Op>;
   /** Whether the latest call of this very command is its end. One that keeps trying under its name is not over with it. */
   isOver(own: ChannelCall<Op>): boolean;
@@ -43,16 +59,15 @@ export async function begin<
 ): Promise<{ row: Row; subject: Subject<S, R, Op>; next: Begun<S, R, Op> }> {
   const { commandId } = beginning;
   for (let look = 1; look <= MAX_LOOKS; look++) {
-    const row = await beginning.read();
-    const subject = beginning.subjectOf(row);
-    const calls = await findCalls<Op>(deps.db, subject.object, commandId);
+    const { row, calls, again } = await beginning.look();
     const isBegun = calls.own !== undefined && beginning.isOver(calls.own);
     if (calls.open !== undefined || isBegun) {
-      // The row was read first, so it may be older than what its calls say; not so before anything was sent.
-      const current = calls.open?.attempts === 0 ? row : await beginning.read();
+      // A row that was read first may be older than what its calls say; not so before anything was sent.
+      const current = again === undefined || calls.open?.attempts === 0 ? row : await again();
       const now = beginning.subjectOf(current);
       return { row: current, subject: now, next: resume(calls, now, commandId) };
     }
+    const subject = beginning.subjectOf(row);
     if (beginning.newCall === undefined)
       throw new Error(`${subject.object.kind} ${subject.object.no} has no ${commandId} call`);
     const call = await beginning.newCall(row);
@@ -65,7 +80,7 @@ export async function begin<
 
 /** What the call rows say of a step that was begun, or that has to wait for another one. */
 function resume<S extends { readonly status: string }, R, Op extends CallOperation>(
-  { open, own }: { open: ChannelCall<Op> | undefined; own: ChannelCall<Op> | undefined },
+  { open, own }: OpenAndOwn<Op>,
   subject: Subject<S, R, Op>,
   commandId: string,
 ): Begun<S, R, Op> {

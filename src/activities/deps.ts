@@ -5,6 +5,7 @@ import type { ObjectRef } from '../domain/ids';
 import type { Logger } from '../observability/logger';
 import type { Database } from '../stores/postgres';
 import type { SecretBox } from '../stores/secret-box';
+import type { CallOperator } from './attention';
 
 /** Gives workflows to rows, and news to workflows. Implemented over the Temporal client. */
 export interface WorkflowGateway {
@@ -30,6 +31,8 @@ export interface ActivityDeps {
   readonly slowExchangeTimeoutMs: number;
   readonly proofGapMs: number;
   readonly proofAfterSendMs: number;
+  /** Says that an object needs an operator. Never throws and never waits. */
+  readonly callOperator: CallOperator;
   readonly defaultMaxRetries: number;
   /** Tells the relays, after a commit, that merchants are to be told something. Never throws and never waits. */
   readonly ringOutbox: () => void;

@@ -9,8 +9,8 @@ import { holdObject } from '../domain/pre-auth';
 import type { Hold } from '../domain/pre-auth';
 import type { NewCall } from '../stores/channel-calls';
 import { readCommandNote } from '../stores/command-notes';
-import { readPreAuth, toHold } from '../stores/pre-auths';
-import type { PreAuthRow } from '../stores/pre-auths';
+import { readPreAuthAndCalls } from '../stores/hold-with-call';
+import { toHold } from '../stores/pre-auths';
 import { begin } from './begin';
 import { resend, send } from './exchange';
 import { holdSubject, waitsForUs } from './hold-subject';
@@ -32,7 +32,7 @@ export function createExecuteActivities(deps: ActivityDeps) {
   async function executeCommand(ref: HoldRef, step: Step): Promise<StepOutcome> {
     const { row, subject, next } = await begin(deps, {
       commandId: step.commandId,
-      read: () => mustRead(readPreAuth(deps.db, ref.merchantId, ref.preAuthNo), ref),
+      look: () => mustRead(readPreAuthAndCalls(deps.db, ref, step.commandId), ref),
       subjectOf: (current) => holdSubject(deps, current),
       isOver: (own) => isOver(step, own),
       newCall: step.kind === 'create' ? undefined : (current) => newCall(deps, toHold(current), step),
@@ -85,8 +85,8 @@ async function newCall(deps: ActivityDeps, hold: Hold, step: Command): Promise<N
   return { ...base, operation: 'cancel', amount: 0, final: true, by, reason };
 }
 
-export async function mustRead(reading: Promise<PreAuthRow | undefined>, ref: HoldRef): Promise<PreAuthRow> {
-  const row = await reading;
-  if (row === undefined) throw new Error(`there is no hold ${ref.preAuthNo} of merchant ${ref.merchantId}`);
-  return row;
+export async function mustRead<Read>(reading: Promise<Read | undefined>, ref: HoldRef): Promise<Read> {
+  const read = await reading;
+  if (read === undefined) throw new Error(`there is no hold ${ref.preAuthNo} of merchant ${ref.merchantId}`);
+  return read;
 }

@@ -7,7 +7,7 @@ import type {
   HoldAnswer,
   HoldSnapshot,
 } from '../domain/channel';
-import { provesNothingHeld, resultOf, settledBy, showsAbsence } from '../domain/channel-call';
+import { provesNothingMoved, resultOf, settledBy, showsAbsence } from '../domain/channel-call';
 import { AUTHORIZE_COMMAND_ID } from '../domain/commands';
 import type { CommandResult } from '../domain/commands';
 import { holdObject, isNeverHeld } from '../domain/pre-auth';
@@ -62,7 +62,10 @@ export function holdSubject(deps: ActivityDeps, row: PreAuthRow): Subject<HoldSn
     isSettledBy: (call, snapshot) => settledBy(call, hold, snapshot) !== undefined,
     showsAbsence,
     resultOf: (call, state, declineCode) => resultOf(call, state, declineCode, hold),
-    askForDecision: (reason) => setNeedsAttention(deps.db, hold, reason),
+    async askForDecision(reason) {
+      if (await setNeedsAttention(deps.db, hold, reason))
+        deps.callOperator(holdObject(hold), hold.channel, reason);
+    },
   };
 }
 
@@ -96,7 +99,7 @@ async function orForgotten(
   const isNotFound = answer.kind === 'declined' && answer.code === 'object_not_found';
   if (!isNotFound || adapter.completePreAuth === undefined || !isNeverHeld(hold.status)) return answer;
   const { own } = await findCalls(deps.db, holdObject(hold), AUTHORIZE_COMMAND_ID);
-  if (own !== undefined && !provesNothingHeld(own)) return answer;
+  if (!provesNothingMoved(own)) return answer;
   const { currency, amount } = hold;
   return {
     kind: 'done',

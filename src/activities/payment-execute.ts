@@ -7,10 +7,11 @@ import type { Payment } from '../domain/payment';
 import { COMPLETE_COMMAND_ID, judgePaymentCommand } from '../domain/payment-commands';
 import type { PaymentCommand } from '../domain/payment-commands';
 import type { PaymentCall } from '../domain/payment-call';
+import { findCalls } from '../stores/channel-calls';
 import type { NewCall } from '../stores/channel-calls';
 import { readCommandNote } from '../stores/command-notes';
 import { readPayment, toPayment } from '../stores/payments';
-import { begin } from './begin';
+import { begin, lookInTurn } from './begin';
 import type { ActivityDeps, PaymentRef } from './deps';
 import { resend, send } from './exchange';
 import { mustHave, paymentSubject, verbsFor } from './payment-subject';
@@ -35,7 +36,11 @@ export function createPaymentExecuteActivities(deps: ActivityDeps) {
     const verbs = await verbsFor(deps, (await read(ref)).channel_account_id);
     const { row, subject, next } = await begin(deps, {
       commandId: step.commandId,
-      read: () => read(ref),
+      look: () =>
+        lookInTurn(
+          () => read(ref),
+          () => findCalls<PaymentOperation>(deps.db, paymentObject(ref), step.commandId),
+        ),
       subjectOf: (current) => paymentSubject(deps, current, verbs),
       isOver: (own) => isOver(step, own),
       newCall: step.kind === 'create' ? undefined : (current) => newCall(deps, toPayment(current), step),

@@ -24,6 +24,7 @@ import type { CallEnd } from '../stores/channel-calls';
 import { appendEvent, appendNote } from '../stores/outbox';
 import { lockPayment, lockPaymentAndCall, readPayment, toPayment, updatePayment } from '../stores/payments';
 import type { PaymentRow } from '../stores/payments';
+import { callWhereNew } from './attention';
 import type { ActivityDeps, PaymentRef } from './deps';
 import { exchangeOf } from './exchange';
 import { noteLateMoney } from './late-money';
@@ -43,6 +44,8 @@ export interface PaymentReading {
   /** false: the channel could not be asked. */
   readonly answered: boolean;
   readonly completionDue: boolean;
+  /** The channel does not know it (any more). */
+  readonly unknownThere?: boolean;
   /** A call that a task which never ended left open. */
   readonly openCall?: {
     readonly id: string;
@@ -74,8 +77,7 @@ async function savePayment(
   const { next, events } = transition;
   const cancelReason = next.status === 'cancelled' ? extra.cancelReason : undefined;
   await updatePayment(tx, before, next, { events: events.length, cancelReason, settles: extra.settles });
-  if (next.needsAttention !== null && next.needsAttention !== before.needsAttention)
-    deps.log.error({ paymentNo: next.paymentNo, reason: next.needsAttention }, 'a payment needs attention');
+  callWhereNew(deps, paymentObject(next), before, next);
   for (const [index, event] of events.entries()) {
     await appendEvent(tx, {
       ...subjectOf(next),
@@ -157,7 +159,8 @@ export function createPaymentRecordActivities(deps: ActivityDeps) {
         const openCall = { id, operation, commandId };
         return { payment: toPayment(row), answered: true, completionDue: false, openCall };
       }
-      if (snapshot === undefined) return { payment: toPayment(row), answered: true, completionDue: false };
+      if (snapshot === undefined)
+        return { payment: toPayment(row), answered: true, completionDue: false, unknownThere: true };
       const transition = applyPaymentSnapshot(toPayment(row), snapshot, 'channel');
       const next = await savePayment(deps, tx, row, transition, { snapshot });
       const completionDue = verbs.needsCompletion(snapshot) && !isPaymentClosed(next.status);

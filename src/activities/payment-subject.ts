@@ -1,7 +1,8 @@
 /** A payment as the subject of its calls: its verbs, and what its snapshots tell. */
 import type { CustomerStep } from '../domain/channel';
+import { provesNothingMoved } from '../domain/channel-call';
 import type { PaymentOperation } from '../domain/channel-call';
-import type { PaymentSnapshot, PaymentVerbs } from '../domain/channel-payment';
+import type { PaymentAnswer, PaymentSnapshot, PaymentVerbs } from '../domain/channel-payment';
 import {
   paymentAnswerState,
   paymentResultOf,
@@ -10,7 +11,9 @@ import {
 } from '../domain/payment-call';
 import { paymentObject } from '../domain/payment';
 import type { Payment } from '../domain/payment';
+import { COMPLETE_COMMAND_ID } from '../domain/payment-commands';
 import type { PaymentResult } from '../domain/payment-commands';
+import { findCalls } from '../stores/channel-calls';
 import { PAYMENT_STEP_PURPOSE, setPaymentAttention, storePaymentStep, toPayment } from '../stores/payments';
 import type { PaymentRow } from '../stores/payments';
 import type { ActivityDeps, PaymentRef } from './deps';
@@ -49,8 +52,10 @@ export function paymentSubject(
         }
         case 'capture':
           return verbs.completePayment(channelNo(payment), identity, exchange);
-        case 'cancel':
-          return verbs.cancelPayment({ channelPaymentNo: channelNo(payment), currency }, identity, exchange);
+        case 'cancel': {
+          const request = { channelPaymentNo: channelNo(payment), currency };
+          return orForgotten(deps, payment, await verbs.cancelPayment(request, identity, exchange));
+        }
       }
     },
     isAnswered: (call, answer) => paymentAnswerState(call, answer, waitsForUs(answer.snapshot)) !== undefined,
@@ -71,7 +76,7 @@ export function paymentSubject(
     resultOf: (call, state, declineCode) => paymentResultOf(call, state, declineCode, payment),
     async askForDecision(reason) {
       if (await setPaymentAttention(deps.db, payment, reason))
-        deps.log.error({ paymentNo: payment.paymentNo, reason }, 'a payment needs attention');
+        deps.callOperator(paymentObject(payment), payment.channel, reason);
     },
   };
 }
@@ -84,6 +89,26 @@ export async function mustHave(
   const row = await reading;
   if (row === undefined) throw new Error(`there is no payment ${paymentNo} of merchant ${merchantId}`);
   return row;
+}
+
+/**
+ * A channel that takes money only at our call may forget what was not completed in time. Where no call of ours can have
+ * taken any there is nothing left to close: the cancel is done.
+ */
+async function orForgotten(
+  deps: ActivityDeps,
+  payment: Payment,
+  answer: PaymentAnswer,
+): Promise<PaymentAnswer> {
+  const isNotFound = answer.kind === 'declined' && answer.code === 'object_not_found';
+  if (!isNotFound || deps.paymentCapabilities(payment.channel).forgetsUncompleted !== true) return answer;
+  const object = paymentObject(payment);
+  const { own } = await findCalls<PaymentOperation>(deps.db, object, COMPLETE_COMMAND_ID);
+  if (!provesNothingMoved(own)) return answer;
+  const { currency, amount } = payment;
+  const nothing = { currency, amount, amountPaid: 0, amountRefunded: 0 };
+  const snapshot = { ...nothing, channelPaymentNo: channelNo(payment), status: 'canceled' as const };
+  return { kind: 'done', snapshot: { ...snapshot, closeCause: 'requested' } };
 }
 
 function channelNo({ paymentNo, channelPaymentNo }: Payment): string {

@@ -5,15 +5,24 @@ import { causeOf, EXPIRY_COMMAND_ID, resultOf, settledBy } from '../domain/chann
 import type { CallState, ChannelCall } from '../domain/channel-call';
 import type { CommandResult } from '../domain/commands';
 import { warningDue } from '../domain/expiry';
-import { applyAttentionMet, applyCreateDecline, applyDecline, applySnapshot } from '../domain/pre-auth';
+import {
+  applyAttentionMet,
+  applyCreateDecline,
+  applyDecline,
+  applySnapshot,
+  holdObject,
+} from '../domain/pre-auth';
 import type { Hold, Transition } from '../domain/pre-auth';
 import { settleCall } from '../stores/channel-calls';
 import type { CallEnd } from '../stores/channel-calls';
-import { appendEvent, appendNote, takeNews } from '../stores/outbox';
-import { lockPreAuthAndCall } from '../stores/hold-with-call';
+import { moveHold } from '../stores/hold-transition';
+import type { Move } from '../stores/hold-transition';
+import { readPreAuthAndCall } from '../stores/hold-with-call';
+import { appendNote, noteNews, takeNews } from '../stores/outbox';
 import { withTransaction } from '../stores/postgres';
-import { lockPreAuth, toHold, updateHold } from '../stores/pre-auths';
+import { lockPreAuth, toHold } from '../stores/pre-auths';
 import type { PreAuthRow } from '../stores/pre-auths';
+import { callWhereNew } from './attention';
 import type { ActivityDeps, HoldRef } from './deps';
 
 /** An operator's word on an outcome that the channel will not tell any more. */
@@ -38,48 +47,56 @@ export async function changing<T>(deps: ActivityDeps, work: (tx: PoolClient) => 
   return outcome;
 }
 
-/** Writes a transition with its events and their notifications, and settles the call it follows from; null: only the latter. */
+interface Saving {
+  readonly declineCode?: string | undefined;
+  readonly cancelReason?: string | undefined;
+  readonly settles?: CallEnd | undefined;
+}
+
+/**
+ * Writes a transition with its events and their notifications, and settles the call it follows from; null: only the
+ * latter. The caller holds the row's lock.
+ */
 export async function saveTransition(
   deps: ActivityDeps,
   tx: PoolClient,
   row: PreAuthRow,
   transition: Transition | null,
-  extra: {
-    declineCode?: string | undefined;
-    cancelReason?: string | undefined;
-    settles?: CallEnd | undefined;
-  } = {},
+  saving: Saving = {},
 ): Promise<Hold> {
-  const before = toHold(row);
   if (transition === null) {
-    if (extra.settles !== undefined) await settleCall(tx, extra.settles);
-    return before;
+    if (saving.settles !== undefined) await settleCall(tx, saving.settles);
+    return toHold(row);
   }
-  const { next, events } = transition;
-  await updateHold(tx, before, next, { events: events.length, ...extra });
-  for (const [index, event] of events.entries()) {
-    await appendEvent(tx, {
-      merchantId: next.merchantId,
-      objectKind: 'pre_auth',
-      objectNo: next.preAuthNo,
-      orderNo: next.orderNo,
-      sequence: row.event_sequence + index + 1,
-      type: event.type,
-      status: next.status,
-      amount: next.amount,
-      currency: next.currency,
-      at: new Date(deps.now()),
-      extra: {
-        channel: next.channel,
-        ...(next.channelPreAuthNo !== null ? { channel_pre_auth_no: next.channelPreAuthNo } : {}),
-        ...event.extra,
-      },
-      notifyUrl: row.notify_url,
-      defaultMaxRetries: deps.defaultMaxRetries,
-    });
-  }
-  row.event_sequence += events.length;
-  return next;
+  const moved = await moveHold(tx, moveOf(deps, row, transition, saving));
+  if (moved === undefined) throw new Error(`hold ${row.pre_auth_no} is no longer at version ${row.version}`);
+  if (moved.told > 0) noteNews(tx);
+  callWhereNew(deps, holdObject(transition.next), toHold(row), transition.next);
+  row.event_sequence += transition.events.length;
+  return transition.next;
+}
+
+function moveOf(deps: ActivityDeps, row: PreAuthRow, { next, events }: Transition, saving: Saving): Move {
+  const told = events.map((event, index) => ({
+    merchantId: next.merchantId,
+    objectKind: 'pre_auth' as const,
+    objectNo: next.preAuthNo,
+    orderNo: next.orderNo,
+    sequence: row.event_sequence + index + 1,
+    type: event.type,
+    status: next.status,
+    amount: next.amount,
+    currency: next.currency,
+    at: new Date(deps.now()),
+    extra: {
+      channel: next.channel,
+      ...(next.channelPreAuthNo !== null ? { channel_pre_auth_no: next.channelPreAuthNo } : {}),
+      ...event.extra,
+    },
+    notifyUrl: row.notify_url,
+    defaultMaxRetries: deps.defaultMaxRetries,
+  }));
+  return { before: toHold(row), next, events: told, ...saving };
 }
 
 export function createRecordActivities(deps: ActivityDeps) {
@@ -90,19 +107,12 @@ export function createRecordActivities(deps: ActivityDeps) {
     answer: HoldAnswer,
     reading?: HoldSnapshot,
   ): Promise<RecordOutcome> {
+    const quick = reading === undefined ? await recordAtOnce(deps, ref, callId, answer) : undefined;
+    if (quick !== undefined) return quick;
     return settleOnce(ref, callId, async (tx, row, call) => {
-      const state =
-        answer.kind === 'declined'
-          ? 'declined'
-          : (settledBy(call, toHold(row), answer.snapshot) ?? 'executed');
-      const declineCode = answer.kind === 'declined' ? answer.code : null;
-      const settles: CallEnd = {
-        callId,
-        state,
-        outcome: answer.kind === 'declined' ? declineOutcome(answer) : {},
-      };
+      const settles = endOf(row, call, answer);
       const hold = await applyAnswer(deps, { tx, row, call, settles }, answer, reading);
-      return { hold, result: resultOf(call, state, declineCode, hold) };
+      return { hold, result: resultBy(settles, call, hold) };
     });
   }
 
@@ -113,9 +123,7 @@ export function createRecordActivities(deps: ActivityDeps) {
     work: (tx: PoolClient, row: PreAuthRow, call: ChannelCall) => Promise<RecordOutcome>,
   ): Promise<RecordOutcome> {
     return changing(deps, async (tx) => {
-      const locked = await lockPreAuthAndCall(tx, ref.merchantId, ref.preAuthNo, callId);
-      if (locked === undefined) throw new Error(`hold ${ref.preAuthNo} has no channel call ${callId}`);
-      const { row, call } = locked;
+      const { row, call } = await readPreAuthAndCall(tx, ref, callId, 'locked');
       const before = toHold(row);
       if (call.state === 'open') return work(tx, row, call);
       return { hold: before, result: resultOf(call, call.state, call.declineCode, before) };
@@ -169,34 +177,72 @@ interface Settlement {
   readonly settles: CallEnd;
 }
 
+/**
+ * The usual way: read, judge, and write in one statement that writes nothing when hold or call have moved on meanwhile.
+ * @returns undefined when they have, or when more than one transition follows: then it is done under their locks
+ */
+async function recordAtOnce(
+  deps: ActivityDeps,
+  ref: HoldRef,
+  callId: string,
+  answer: HoldAnswer,
+): Promise<RecordOutcome | undefined> {
+  const { row, call } = await readPreAuthAndCall(deps.db, ref, callId, 'unlocked');
+  if (call.state !== 'open') return undefined;
+  const transition = transitionOf(toHold(row), call, answer);
+  if (transition === null) return undefined;
+  const settles = endOf(row, call, answer);
+  const moved = await moveHold(deps.db, moveOf(deps, row, transition, savingOf(call, answer, settles)));
+  if (moved === undefined) return undefined;
+  if (moved.told > 0) deps.ringOutbox();
+  callWhereNew(deps, holdObject(transition.next), toHold(row), transition.next);
+  return { hold: transition.next, result: resultBy(settles, call, transition.next) };
+}
+
 async function applyAnswer(
   deps: ActivityDeps,
   { tx, row, call, settles }: Settlement,
   answer: HoldAnswer,
   reading: HoldSnapshot | undefined,
 ): Promise<Hold> {
-  const hold = toHold(row);
-  const cancelReason =
-    call.operation === 'cancel' && call.commandId !== EXPIRY_COMMAND_ID
-      ? (call.reason ?? undefined)
-      : undefined;
-  if (answer.kind !== 'declined') {
-    const transition = applySnapshot(hold, answer.snapshot, causeOf(call)) ?? applyAttentionMet(hold);
-    return saveTransition(deps, tx, row, transition, { cancelReason, settles });
-  }
-  if (call.operation === 'create') {
-    const extra = { declineCode: answer.code, settles };
-    return saveTransition(deps, tx, row, applyCreateDecline(hold, answer.code), extra);
-  }
   // "Wrong state" comes with a reading of the object: whatever happened there is taken over first.
-  if (reading !== undefined) await saveTransition(deps, tx, row, applySnapshot(hold, reading, 'channel'));
-  const current = await mustLock(tx, hold);
+  if (reading !== undefined)
+    await saveTransition(deps, tx, row, applySnapshot(toHold(row), reading, 'channel'));
+  const current = reading === undefined ? row : await mustLock(tx, toHold(row));
+  const transition = transitionOf(toHold(current), call, answer);
+  return saveTransition(deps, tx, current, transition, savingOf(call, answer, settles));
+}
+
+/** What an answer makes of the hold. */
+function transitionOf(hold: Hold, call: ChannelCall, answer: HoldAnswer): Transition | null {
+  if (answer.kind !== 'declined')
+    return applySnapshot(hold, answer.snapshot, causeOf(call)) ?? applyAttentionMet(hold);
+  if (call.operation === 'create') return applyCreateDecline(hold, answer.code);
   // The customer may approve again with another means, so an authorization that was declined changes nothing.
-  const transition =
-    call.operation === 'authorize'
-      ? applyAttentionMet(toHold(current))
-      : applyDecline(toHold(current), call.operation, answer.code, call.amount);
-  return saveTransition(deps, tx, current, transition, { settles });
+  return call.operation === 'authorize'
+    ? applyAttentionMet(hold)
+    : applyDecline(hold, call.operation, answer.code, call.amount);
+}
+
+function savingOf(call: ChannelCall, answer: HoldAnswer, settles: CallEnd): Saving {
+  const isDeclined = answer.kind === 'declined';
+  const isMerchants = call.operation === 'cancel' && call.commandId !== EXPIRY_COMMAND_ID;
+  return {
+    settles,
+    declineCode: isDeclined && call.operation === 'create' ? answer.code : undefined,
+    cancelReason: !isDeclined && isMerchants ? (call.reason ?? undefined) : undefined,
+  };
+}
+
+/** How an answer ends its call. */
+function endOf(row: PreAuthRow, call: ChannelCall, answer: HoldAnswer): CallEnd {
+  const callId = call.id;
+  if (answer.kind === 'declined') return { callId, state: 'declined', outcome: declineOutcome(answer) };
+  return { callId, state: settledBy(call, toHold(row), answer.snapshot) ?? 'executed', outcome: {} };
+}
+
+function resultBy({ state, outcome }: CallEnd, call: ChannelCall, hold: Hold): CommandResult {
+  return resultOf(call, state, (outcome['decline_code'] as string | undefined) ?? null, hold);
 }
 
 /** What an operator's word makes of the hold, told as if the channel had said it. */

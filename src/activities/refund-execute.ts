@@ -1,10 +1,11 @@
 /** Carries out a refund: its call row, written together with it, is sent and settled. May run twice, at any point. */
 import { ChannelFault } from '../domain/channel';
 import { CREATE_COMMAND_ID } from '../domain/channel-call';
+import { refundObject } from '../domain/refund';
 import type { Refund } from '../domain/refund';
-import { readCall, touchCall } from '../stores/channel-calls';
+import { findCalls, readCall, touchCall } from '../stores/channel-calls';
 import { readRefund, toRefund } from '../stores/refunds';
-import { begin } from './begin';
+import { begin, lookInTurn } from './begin';
 import type { ActivityDeps, RefundRef } from './deps';
 import { exchangeOf, identityOf, send } from './exchange';
 import { mustHaveRefund, refundScene, refundSubject } from './refund-subject';
@@ -25,7 +26,11 @@ export function createRefundExecuteActivities(deps: ActivityDeps) {
     const scene = await refundScene(deps, await read(ref));
     const { row, subject, next } = await begin(deps, {
       commandId: CREATE_COMMAND_ID,
-      read: () => read(ref),
+      look: () =>
+        lookInTurn(
+          () => read(ref),
+          () => findCalls(deps.db, refundObject(ref), CREATE_COMMAND_ID),
+        ),
       subjectOf: (current) => refundSubject(deps, current, scene),
       isOver: () => true,
       newCall: undefined,

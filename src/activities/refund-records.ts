@@ -26,6 +26,7 @@ import {
 } from '../stores/refund-reservations';
 import { lockRefund, lockRefundCall, readRefund, toRefund, updateRefund } from '../stores/refunds';
 import type { RefundRow } from '../stores/refunds';
+import { callWhereNew } from './attention';
 import type { ActivityDeps, RefundRef } from './deps';
 import { exchangeOf } from './exchange';
 import { changing } from './records';
@@ -58,8 +59,7 @@ export async function saveRefund(
   const { next, events } = transition;
   await updateRefund(tx, before, next, { events: events.length, settles });
   if (next.status !== before.status) await followWithMoney(tx, next);
-  if (next.needsAttention !== null && next.needsAttention !== before.needsAttention)
-    deps.log.error({ refundNo: next.refundNo, reason: next.needsAttention }, 'a refund needs attention');
+  callWhereNew(deps, refundObject(next), before, next);
   for (const [index, event] of events.entries()) {
     await appendEvent(tx, {
       ...subjectOf(next),

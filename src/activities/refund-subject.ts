@@ -75,7 +75,7 @@ export function refundSubject(
     resultOf: () => null,
     async askForDecision(reason) {
       if (await setRefundAttention(deps.db, refund, reason))
-        deps.log.error({ refundNo: refund.refundNo, reason }, 'a refund needs attention');
+        deps.callOperator(refundObject(refund), refund.channel, reason);
     },
   };
 }

@@ -101,13 +101,25 @@ export class IdempotentRequest {
       const record = await store.findRecord(db, this.scope);
       if (record !== undefined) this.assertSameBody(record);
       if (record?.answer !== undefined) return this.replay(record.answer);
-      const owned = record === undefined ? this.ownNew(number) : await this.ownExisting(record);
+      const owned = record === undefined ? this.ownNew(number, this.scope) : await this.ownExisting(record);
       const outcome = owned === undefined ? undefined : await this.runOwned(owned, work);
-      if (outcome?.kind === 'answer') return outcome.answer;
-      if (outcome?.kind === 'error') throw outcome.error;
+      if (outcome !== undefined) return answerOf(outcome);
       if (Date.now() >= deadlineMs) throw fail('IDEMPOTENCY_IN_PROGRESS');
       await sleep(pauseMs);
     }
+  }
+
+  /**
+   * The same for the command on an object: its record is inserted before `work` begins, and only where there is one
+   * already is it looked for. (What creates an object refuses first and inserts later: a repeat must meet its record.)
+   */
+  async runCommand(work: (own: Ownership) => Promise<RouteAnswer>): Promise<RouteAnswer> {
+    const insertFirst = async (own: Ownership): Promise<RouteAnswer> => {
+      await own.insert();
+      return work(own);
+    };
+    const first = this.scope && (await this.runOwned(this.ownNew(undefined, this.scope), insertFirst));
+    return first === undefined ? this.run(undefined, insertFirst) : answerOf(first);
   }
 
   private assertSameBody(record: store.IdempotencyRecord): void {
@@ -120,10 +132,9 @@ export class IdempotentRequest {
     return { ...stored.answer, status, headers: { ...stored.answer.headers, ...REPLAYED } };
   }
 
-  private ownNew(number: string | undefined): OwnedRecord | undefined {
-    if (this.scope === undefined) return undefined;
+  private ownNew(number: string | undefined, scope: RequestScope): OwnedRecord {
     const names = { recordId: randomUUID(), leaseToken: randomUUID(), number };
-    return new OwnedRecord(this.deps, { ...this.scope, ...names }, false);
+    return new OwnedRecord(this.deps, { ...scope, ...names }, false);
   }
 
   /** Takes over a record whose owner has died or has given it back; undefined while its owner lives. */
@@ -217,6 +228,11 @@ class OwnedRecord implements Ownership {
       }
     }
   }
+}
+
+function answerOf(outcome: Outcome): RouteAnswer {
+  if (outcome.kind === 'error') throw outcome.error;
+  return outcome.answer;
 }
 
 function statusOf(outcome: Outcome): number {

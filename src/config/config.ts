@@ -30,6 +30,14 @@ export const configSchema = z.object({
   API_WAIT_TIMEOUT: seconds(15).describe('Seconds a request waits for the channel before it is answered 202'),
   WORKER_HEALTH_PORT: port(40006).describe('Port of the worker process for /healthz and /readyz'),
 
+  WORKER_METRICS_ADDRESS: z
+    .string()
+    .regex(/^((\d{1,3}(\.\d{1,3}){3}|\[[0-9A-Fa-f:]+\]):\d{1,5})?$/, 'expected an IP address and a port')
+    .default('')
+    .describe(
+      'IP address and port, e.g. 127.0.0.1:40007, where a worker shows its metrics to Prometheus under /metrics; empty: nowhere',
+    ),
+
   HOLDFAST_ADMIN_KEY: z
     .string()
     .min(24)

@@ -123,15 +123,30 @@ const OPEN_OR_OWN = `SELECT ${CALL_COLUMNS} FROM channel_calls
 WHERE merchant_id = $1 AND object_kind = $4 AND object_no = $2 AND (state = 'open' OR command_id = $3)
 ORDER BY created_at DESC, n DESC`;
 
-/** The open call of the object, if any, and the latest call of this command, if any (they may be the same). */
+/** The open call of an object, if any, and the latest call of a command, if any (they may be the same). */
+export interface OpenAndOwn<Operation extends CallOperation = HoldOperation> {
+  readonly open: ChannelCall<Operation> | undefined;
+  readonly own: ChannelCall<Operation> | undefined;
+}
+
 export async function findCalls<Operation extends CallOperation = HoldOperation>(
   q: Queryable,
   object: ObjectRef,
   commandId: string,
-): Promise<{ open: ChannelCall<Operation> | undefined; own: ChannelCall<Operation> | undefined }> {
+): Promise<OpenAndOwn<Operation>> {
   const values = [object.merchantId, object.no, commandId, object.kind];
   const result = await q.query<CallRow>(OPEN_OR_OWN, values);
-  const calls = result.rows.map((row) => toCall<Operation>(row));
+  return openAndOwn(
+    result.rows.map((row) => toCall<Operation>(row)),
+    commandId,
+  );
+}
+
+/** @param calls latest first */
+export function openAndOwn<Operation extends CallOperation>(
+  calls: readonly ChannelCall<Operation>[],
+  commandId: string,
+): OpenAndOwn<Operation> {
   return {
     open: calls.find((call) => call.state === 'open'),
     own: calls.find((call) => call.commandId === commandId),

@@ -1,11 +1,8 @@
 /** Holds. The API inserts a row; from then on only the hold's workflow changes it, through its activities. */
 import type { ChannelName, World } from '../domain/channel';
 import type { Hold, PreAuthStatus } from '../domain/pre-auth';
-import { isClosed } from '../domain/pre-auth';
 import type { RoutingDecision } from '../domain/routing/decision';
-import type { CallEnd } from './channel-calls';
-import { microsOf, sinceEpoch } from './page';
-import type { Page } from './page';
+import { listOfOrders } from './page';
 import type { Queryable } from './postgres';
 
 export interface PreAuthRow {
@@ -151,100 +148,12 @@ export async function findPreAuthByChannelNo(
   return (await q.query<PreAuthRow>(SELECT_BY_CHANNEL_NO, [merchantId, channel, channelPreAuthNo])).rows[0];
 }
 
-export interface ListFilter {
-  merchantId: string;
-  status?: PreAuthStatus | undefined;
-  orderNo?: string | undefined;
-  createdFrom?: Date | undefined;
-  createdTo?: Date | undefined;
-}
-
-export type ListedPreAuth = PreAuthRow & { created_at_micros: number };
-
-const LIST = `
-SELECT ${PRE_AUTH_COLUMNS}, ${microsOf('created_at')} AS created_at_micros FROM pre_auths
-WHERE merchant_id = $1
-  AND ($2::text IS NULL OR status = $2)
-  AND ($3::text IS NULL OR order_no = $3)
-  AND ($4::timestamptz IS NULL OR created_at >= $4)
-  AND ($5::timestamptz IS NULL OR created_at < $5)
-  AND ($6::bigint IS NULL OR (created_at, pre_auth_no) < (${sinceEpoch('$6')}, $7))
-ORDER BY created_at DESC, pre_auth_no DESC LIMIT $8`;
-
-/** Newest first. A cursor names the last row seen, so that inserts never shift a page. */
-export async function listPreAuths(q: Queryable, filter: ListFilter, page: Page): Promise<ListedPreAuth[]> {
-  const result = await q.query<ListedPreAuth>(LIST, [
-    filter.merchantId,
-    filter.status ?? null,
-    filter.orderNo ?? null,
-    filter.createdFrom ?? null,
-    filter.createdTo ?? null,
-    page.after?.micros ?? null,
-    page.after?.id ?? null,
-    page.limit,
-  ]);
-  return result.rows;
-}
-
-// The order's claim follows the hold: paid when it succeeded, dropped when it came to nothing. The call whose answer
-// this is, if any, is settled by the same statement.
-const UPDATE = `
-WITH paid AS (
-  UPDATE order_claims SET state = 'paid'
-  WHERE merchant_id = $1::uuid AND order_no = $15::text AND number = $2::text AND $4::text = 'succeeded'
-), dropped AS (
-  DELETE FROM order_claims
-  WHERE merchant_id = $1::uuid AND order_no = $15::text AND number = $2::text AND $14::boolean AND $4::text <> 'succeeded'
-), settled AS (
-  UPDATE channel_calls SET state = $17::text, outcome = $18::jsonb, settled_at = now() WHERE id = $16::uuid AND state = 'open'
-)
-UPDATE pre_auths SET status = $4::text, channel_pre_auth_no = $5, amount_capturable = $6, amount_captured = $7,
-  expires_at = $8, warned_at = $9, needs_attention = $10, version = version + 1, event_sequence = event_sequence + $11,
-  decline_code = coalesce($12, decline_code), cancel_reason = coalesce($13, cancel_reason),
-  closed_at = CASE WHEN $14::boolean THEN now() END, updated_at = now(),
-  -- Written once, so that most updates touch no index; the pick-up renews it.
-  owner_checked_at = coalesce(owner_checked_at, now())
-WHERE merchant_id = $1::uuid AND pre_auth_no = $2::text AND version = $3`;
-
-/**
- * Writes the next state of a hold.
- * @param before the state it was computed from; the write is conditional on its version
- * @throws Error when the row has moved on: the caller holds its lock, so this is a bug and nothing is committed
- */
-export async function updateHold(
-  q: Queryable,
-  before: Hold,
-  next: Hold,
-  extra: {
-    events: number;
-    declineCode?: string | undefined;
-    cancelReason?: string | undefined;
-    settles?: CallEnd | undefined;
-  },
-): Promise<void> {
-  const result = await q.query(UPDATE, [
-    before.merchantId,
-    before.preAuthNo,
-    before.version,
-    next.status,
-    next.channelPreAuthNo,
-    next.amountCapturable,
-    next.amountCaptured,
-    new Date(next.expiresAtMs),
-    next.warnedAtMs === null ? null : new Date(next.warnedAtMs),
-    next.needsAttention,
-    extra.events,
-    extra.declineCode ?? null,
-    extra.cancelReason ?? null,
-    isClosed(next.status),
-    before.orderNo,
-    extra.settles?.callId ?? null,
-    extra.settles?.state ?? null,
-    extra.settles?.outcome ?? null,
-  ]);
-  if (result.rowCount !== 1)
-    throw new Error(`hold ${before.preAuthNo} is no longer at version ${before.version}`);
-}
+/** Newest first. */
+export const listPreAuths = listOfOrders<PreAuthRow, PreAuthStatus>({
+  table: 'pre_auths',
+  columns: PRE_AUTH_COLUMNS,
+  id: 'pre_auth_no',
+});
 
 /** Keeps what the customer's browser needs. Written before the answer is recorded, so it raises no version. */
 export async function storeCustomerStep(
@@ -259,12 +168,14 @@ export async function storeCustomerStep(
   );
 }
 
-export async function setNeedsAttention(q: Queryable, hold: Hold, reason: string): Promise<void> {
-  await q.query(
+/** @returns false when it was noted before, or the hold is closed */
+export async function setNeedsAttention(q: Queryable, hold: Hold, reason: string): Promise<boolean> {
+  const result = await q.query(
     `UPDATE pre_auths SET needs_attention = $3, updated_at = now()
      WHERE merchant_id = $1 AND pre_auth_no = $2 AND closed_at IS NULL AND needs_attention IS DISTINCT FROM $3`,
     [hold.merchantId, hold.preAuthNo, reason],
   );
+  return result.rowCount === 1;
 }
 
 export function toHold(row: PreAuthRow): Hold {

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Server } from 'node:http';
 import { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
-import type { WorkflowBundleOption } from '@temporalio/worker';
+import type { TelemetryOptions, WorkflowBundleOption } from '@temporalio/worker';
 import { loadConfig } from '../config/config';
 import type { Config } from '../config/config';
 import { createLogger } from '../observability/logger';
@@ -27,7 +27,11 @@ import { workflowBundleOf } from './worker';
 async function main(): Promise<void> {
   const config = loadConfig();
   const log = createLogger('worker', config.LOG_LEVEL);
-  Runtime.install({ shutdownSignals: [], logger: sdkLogger(log) });
+  Runtime.install({
+    shutdownSignals: [],
+    logger: sdkLogger(log),
+    telemetryOptions: telemetryOf(config.WORKER_METRICS_ADDRESS),
+  });
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
   const stopped = new Promise((resolve) => stopping.signal.addEventListener('abort', resolve));
@@ -72,7 +76,8 @@ async function main(): Promise<void> {
 const START: Readonly<Record<RoleName, (deps: RoleDeps) => Promise<Role>>> = {
   payments(deps) {
     const foundation = createFoundation(deps.config, deps.log);
-    const activities = createWorkerActivities(foundation, deps.connection, deps.namespace);
+    const meter = Runtime.instance().metricMeter;
+    const activities = createWorkerActivities(foundation, deps.connection, deps.namespace, meter);
     return startPayments(deps, { activities, close: () => foundation.db.end() });
   },
   async webhooks(deps) {
@@ -124,6 +129,11 @@ function serveHealth(config: Config, roles: ReadonlyMap<RoleName, Role>): Server
     const body = JSON.stringify({ ready, roles: Object.fromEntries(serving) });
     response.writeHead(ok ? 200 : 503, { 'content-type': 'application/json' }).end(body);
   }).listen(config.WORKER_HEALTH_PORT, '127.0.0.1');
+}
+
+/** Temporal's own numbers and ours, for Prometheus; empty: nobody asks for them. */
+function telemetryOf(bindAddress: string): TelemetryOptions {
+  return bindAddress === '' ? {} : { metrics: { prometheus: { bindAddress } } };
 }
 
 function sdkLogger(log: Logger): DefaultLogger {

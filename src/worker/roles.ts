@@ -4,6 +4,7 @@ import { Client } from '@temporalio/client';
 import type { NativeConnection, WorkflowBundleOption } from '@temporalio/worker';
 import type { Config } from '../config/config';
 import type { Logger } from '../observability/logger';
+import { registerSearchAttributes } from '../temporal/search-attributes';
 import {
   upsertPickupSchedule,
   upsertReconciliationSchedule,
@@ -47,12 +48,13 @@ const RECONNECT_MS = 1_000;
 export function startPayments(deps: RoleDeps, served: Served): Promise<Role> {
   const { config } = deps;
   const taskQueue = config.PAYMENTS_TASK_QUEUE;
-  return serve(deps, served, taskQueue, {}, async (client) => {
+  const schedule = async (client: Client) => {
     await upsertPickupSchedule(client, taskQueue, config.PICKUP_INTERVAL);
     const intervalSeconds = config.RECONCILE_INTERVAL;
     const closedDays = config.RECONCILE_CLOSED_DAYS;
     await upsertReconciliationSchedule(client, taskQueue, { intervalSeconds, closedDays });
-  });
+  };
+  return serve(deps, served, { taskQueue, tuning: {}, prepare: registerSearchAttributes, schedule });
 }
 
 /** The webhooks role: deliveries that are retried, and the sweep. */
@@ -64,21 +66,26 @@ export function startWebhooks(deps: RoleDeps, served: Served): Promise<Role> {
     maxConcurrentActivityTaskExecutions: 2 * deps.config.WEBHOOK_MAX_IN_FLIGHT,
     maxConcurrentWorkflowTaskExecutions: MAX_WORKFLOW_TASKS,
   };
-  return serve(deps, served, taskQueue, tuning, (client) =>
-    upsertSweepSchedule(client, taskQueue, intervalSeconds),
-  );
+  const schedule = (client: Client) => upsertSweepSchedule(client, taskQueue, intervalSeconds);
+  return serve(deps, served, { taskQueue, tuning, schedule });
 }
 
-async function serve(
-  deps: RoleDeps,
-  served: Served,
-  taskQueue: string,
-  tuning: WorkerTuning,
-  upsertSchedule: (client: Client) => Promise<void>,
-): Promise<Role> {
+interface Queue {
+  readonly taskQueue: string;
+  readonly tuning: WorkerTuning;
+  /** What Temporal must know before the first workflow is taken up. */
+  readonly prepare?: (client: Client) => Promise<void>;
+  /** What Temporal starts by itself again and again. */
+  readonly schedule: (client: Client) => Promise<void>;
+}
+
+async function serve(deps: RoleDeps, served: Served, queue: Queue): Promise<Role> {
   const { connection, namespace } = deps;
+  const { taskQueue, tuning, prepare, schedule } = queue;
+  const client = new Client({ connection, namespace });
   let stop = () => Promise.resolve();
   try {
+    if (prepare !== undefined) await untilItWorks(deps.log, deps.stopping, () => prepare(client));
     const workflowBundle = await deps.bundle();
     const { activities } = served;
     const parts = { connection, namespace, taskQueue, activities, workflowBundle, tuning };
@@ -88,8 +95,7 @@ async function serve(
       if (worker.getState() === 'RUNNING') worker.shutdown();
       return ended;
     };
-    const client = new Client({ connection, namespace });
-    await untilItWorks(deps.log, deps.stopping, () => upsertSchedule(client));
+    await untilItWorks(deps.log, deps.stopping, () => schedule(client));
   } catch (error) {
     await stop();
     await served.close();
@@ -105,7 +111,7 @@ export async function untilItWorks<T>(log: Logger, stop: AbortSignal, work: () =
       return await work();
     } catch (error) {
       if (stop.aborted) throw error;
-      log.warn({ err: error }, 'Temporal cannot be reached yet; trying again');
+      log.warn({ err: error }, 'Temporal is not ready for us yet; trying again');
       await sleep(RECONNECT_MS);
     }
   }

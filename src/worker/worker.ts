@@ -39,7 +39,10 @@ export async function createWorker(deps: WorkerDeps): Promise<Worker> {
 const HEARTBEAT_MS = 3_000;
 
 /** Says every few seconds that the worker lives, so that a step that died with its worker is repeated soon. */
-async function beating<Input, Output>(input: Input, next: (input: Input) => Promise<Output>): Promise<Output> {
+async function beating<Input, Output>(
+  input: Input,
+  next: (input: Input) => Promise<Output>,
+): Promise<Output> {
   if (Context.current().info.isLocal) return next(input);
   const timer = setInterval(() => heartbeat(), HEARTBEAT_MS);
   try {

@@ -27,14 +27,8 @@ function localThenDurable<A extends unknown[], R>(
   local: (...args: A) => Promise<R>,
   normal: (...args: A) => Promise<R>,
 ): (...args: A) => Promise<R> {
-  return async (...args) => {
-    try {
-      return await local(...args);
-    } catch {
-      // Whatever it was (a time-out, a database that is away): the hold lives on, so the step is repeated until it works.
-      return normal(...args);
-    }
-  };
+  // Whatever it was (a time-out, a database that is away): the hold lives on, so the step is repeated until it works.
+  return (...args) => local(...args).catch(() => normal(...args));
 }
 
 export const executeCommand = localThenDurable(localChannel.executeCommand, durable.executeCommand);

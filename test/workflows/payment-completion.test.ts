@@ -20,6 +20,7 @@ import { createDatabase } from '../../src/stores/postgres';
 import { createSecretBox } from '../../src/stores/secret-box';
 import { createObjectGateway } from '../../src/temporal/object-gateway';
 import type { ObjectGateway } from '../../src/temporal/object-gateway';
+import { registerSearchAttributes } from '../../src/temporal/search-attributes';
 import type { PaymentState } from '../../src/workflows/messages';
 import { eventually } from '../e2e/eventually';
 import { createTestDatabase } from '../setup/test-database';
@@ -64,6 +65,7 @@ beforeAll(async () => {
   } = process.env;
   connection = await NativeConnection.connect({ address: TEMPORAL_ADDRESS });
   client = new Client({ connection, namespace });
+  await registerSearchAttributes(client);
   gateway = createObjectGateway(client, TASK_QUEUE);
   const activities = createActivities({
     ...{ db, workflows: gateway, log: createLogger('test', 'silent') },
@@ -71,7 +73,8 @@ beforeAll(async () => {
     adapterOf: () => Promise.resolve(channel),
     paymentCapabilities: () => capabilities,
     ...{ exchangeTimeoutMs: 2_000, slowExchangeTimeoutMs: 2_000, proofGapMs: 200, proofAfterSendMs: 400 },
-    ...{ defaultMaxRetries: 5, ringOutbox: () => undefined, now: () => Date.now() },
+    ...{ defaultMaxRetries: 5, ringOutbox: () => undefined, callOperator: () => undefined },
+    now: () => Date.now(),
   } as unknown as ActivityDeps);
   const workflowBundle = { codePath: WORKFLOW_BUNDLE };
   worker = await Worker.create({ connection, namespace, taskQueue: TASK_QUEUE, workflowBundle, activities });

@@ -1,0 +1,34 @@
+/** Calls a person to an object whose way on no program can find: an error in the log, and a count that alerts stand on. */
+import type { MetricMeter } from '@temporalio/common';
+import { CHANNELS } from '../domain/channel';
+import type { ChannelName } from '../domain/channel';
+import type { ObjectKind, ObjectRef } from '../domain/ids';
+import type { Logger } from '../observability/logger';
+import type { ActivityDeps } from './deps';
+
+export type CallOperator = (object: ObjectRef, channel: ChannelName, reason: string) => void;
+
+const KINDS: readonly ObjectKind[] = ['payment', 'pre_auth', 'refund'];
+
+/** Counts `holdfast_needs_attention_total` by object_kind and channel. */
+export function createOperatorCall(log: Logger, meter: MetricMeter): CallOperator {
+  const description = 'Times an object began to need an operator';
+  const calls = meter.createCounter('holdfast_needs_attention_total', undefined, description);
+  // Every series exists from the start: an increase that begins with the first call would not be seen.
+  for (const object_kind of KINDS) for (const channel of CHANNELS) calls.add(0, { object_kind, channel });
+  return ({ merchantId, kind, no }, channel, reason) => {
+    log.error({ merchantId, object: `${kind}/${no}`, channel, reason }, 'an object needs attention');
+    calls.add(1, { object_kind: kind, channel });
+  };
+}
+
+interface Marked {
+  readonly channel: ChannelName;
+  readonly needsAttention: string | null;
+}
+
+/** Calls an operator where the next state of an object gives a reason that the one before did not. */
+export function callWhereNew(deps: ActivityDeps, object: ObjectRef, before: Marked, next: Marked): void {
+  const reason = next.needsAttention;
+  if (reason !== null && reason !== before.needsAttention) deps.callOperator(object, next.channel, reason);
+}
