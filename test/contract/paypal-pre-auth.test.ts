@@ -1,4 +1,4 @@
-/** Holds at PayPal: authorize, capture, void, reauthorize, and what the sandbox refuses on the way. */
+/** Holds at PayPal: authorize, capture, void, and what the sandbox refuses on the way. */
 import type { HoldAnswer, HoldSnapshot } from '../../src/domain/channel';
 import { identities, startPayPalBench } from './paypal-harness';
 import type { PayPalBench } from './paypal-harness';
@@ -31,7 +31,6 @@ async function created(amount = AMOUNT) {
     customer,
     query: () => bench.adapter.queryPreAuth(id, exchange),
     complete: (n = 1) => bench.adapter.completePreAuth(id, call(`complete/${n}`), exchange),
-    extend: (n = 1) => bench.adapter.extendPreAuth(id, call(`extend/${n}`), exchange),
     cancel: (n = 1) =>
       bench.adapter.cancelPreAuth({ channelPreAuthNo: id, currency: 'USD' }, call(`cancel/${n}`), exchange),
     capture: (captured: number, n = 1, final = true) =>
@@ -172,33 +171,6 @@ test('voided in the dashboard, and ended at its own deadline', async () => {
   await setDay(30);
   expect(await other.query()).toMatchObject({ status: 'canceled', releaseCause: 'deadline' });
   expect(await other.capture(AMOUNT)).toMatchObject({ code: 'hold_expired' });
-});
-
-test('reauthorize: too soon before day 4, then once, and the order stays the number of the hold', async () => {
-  const hold = await held();
-  expect(await hold.extend()).toMatchObject({
-    code: 'invalid_state',
-    providerCode: 'REAUTHORIZATION_TOO_SOON',
-  });
-  const before = await hold.query();
-  await setDay(5);
-  const extended = snapshotOf(await hold.extend());
-  expect(extended).toEqual(before);
-  expect(await hold.query()).toEqual(before);
-  expect(snapshotOf(await hold.extend())).toEqual(before);
-  expect(await hold.extend(2)).toMatchObject({ providerCode: 'REAUTHORIZATION_TOO_SOON' });
-  expect(snapshotOf(await hold.capture(AMOUNT))).toMatchObject({
-    status: 'succeeded',
-    amountCaptured: AMOUNT,
-  });
-});
-
-test('releasing a reauthorized hold voids the original: PayPal voids no reauthorization', async () => {
-  const hold = await held();
-  await setDay(5);
-  await hold.extend();
-  expect(snapshotOf(await hold.cancel())).toMatchObject({ status: 'canceled' });
-  expect((await bench.control.books()).totals['USD']?.held).toBe(0);
 });
 
 test('a captured hold is refunded through its capture', async () => {

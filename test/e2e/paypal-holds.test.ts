@@ -3,55 +3,29 @@
  * PayPal's books must tell the same.
  */
 import type { Books } from '../../dev/paypal-sandbox/books';
-import { DEFAULT_WEBHOOK_ID, startPayPalSandbox } from '../../dev/paypal-sandbox/server';
-import type { PayPalSandbox } from '../../dev/paypal-sandbox/server';
 import type { Hold } from '../../dev/demo-client';
 import { eventsOf, eventTypesOf } from './checks';
-import { eventually, startSystem } from './harness';
+import { eventually } from './eventually';
 import type { System } from './harness';
 import type { MerchantClient } from './merchant-client';
+import { executed, HOUR_MS, startPayPalShop } from './paypal-shop';
+import type { PayPalShop } from './paypal-shop';
 
 const AMOUNT = 50_000;
-const HOUR_MS = 3_600_000;
 
+let shop: PayPalShop;
 let system: System;
-let paypal: PayPalSandbox;
 let client: MerchantClient;
 
 beforeAll(async () => {
-  paypal = await startPayPalSandbox();
-  system = await startSystem({ environment: { PAYPAL_API_BASE: paypal.url } });
+  shop = await startPayPalShop();
+  system = shop.system;
   client = system.client();
-  const { data, status, message } = await system.admin<{ id: string }>('channel-accounts', {
-    body: {
-      ...{ channel: 'paypal', world: 'test', name: 'PayPal' },
-      credentials: {
-        ...{ client_id: paypal.clientId, client_secret: paypal.clientSecret },
-        webhook_id: DEFAULT_WEBHOOK_ID,
-      },
-    },
-  });
-  if (status !== 201) throw new Error(`the account was refused: ${status} ${message}`);
-  const url = `${system.apiUrl}/api/v1/channels/paypal/${data.id}/events`;
-  await control('webhook-endpoint', { url, webhook_id: DEFAULT_WEBHOOK_ID });
 });
-afterEach(async () => {
-  await control('events-mode', { pause: false });
-  await control('config', { clockOffsetMs: 0 });
-});
-afterAll(async () => {
-  await system?.stop();
-  await paypal?.stop();
-});
+afterEach(() => shop.restore());
+afterAll(() => shop?.stop());
 
-/** What only a test may do to the sandbox. */
-async function control(path: string, body: object = {}): Promise<void> {
-  const response = await fetch(`${paypal.url}/_control/${path}`, {
-    method: 'POST',
-    body: JSON.stringify(body),
-  });
-  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
-}
+const control = (path: string, body: object = {}) => shop.control(path, body);
 
 const openHold = (fields: object = {}) => client.open({ channel: 'paypal', ...fields });
 
@@ -65,32 +39,10 @@ async function heldAt(fields: object = {}): Promise<Hold> {
 }
 
 const fault = ({ pre_auth_no: no }: Hold, operation: string, kind: string, more: object = {}) =>
-  control('faults', {
-    match: { operation, holdfast_id: system.workflowId(no) },
-    fault: kind,
-    ...more,
-  });
-
-async function booksOf({ pre_auth_no: no }: Hold): Promise<Books> {
-  const id = encodeURIComponent(system.workflowId(no));
-  const response = await fetch(`${paypal.url}/_books?holdfast_id=${id}`);
-  return (await response.json()) as Books;
-}
-
-/** Executed authorizations, not counting answers that were given again. */
-const authorizations = ({ calls }: Books) =>
-  calls.filter(
-    ({ operation, executed, replayed }) => operation === 'authorize_order' && executed && !replayed,
-  );
-
-/** Our calls of the hold, in order: operation and what became of it. */
-async function callsOf({ pre_auth_no: no }: Hold): Promise<string[]> {
-  const rows = await system.rows<{ operation: string; state: string }>(
-    'SELECT operation, state FROM channel_calls WHERE object_no = $1 ORDER BY created_at, n',
-    [no],
-  );
-  return rows.map(({ operation, state }) => `${operation} ${state}`);
-}
+  shop.fault(system.workflowId(no), operation, kind, more);
+const booksOf = ({ pre_auth_no: no }: Hold) => shop.books(system.workflowId(no));
+const callsOf = ({ pre_auth_no: no }: Hold) => shop.callsOf(no);
+const authorizations = (books: Books) => executed(books, 'authorize_order');
 
 /** The customer approves with a means that is declined, and is at PayPal's page again. */
 async function declinedOnce(hold: Hold): Promise<void> {
@@ -246,7 +198,7 @@ test('an order that nobody approved is forgotten by PayPal: its release is done,
   const [expiring, canceled] = [await openHold({ expires_in: 5 }), await openHold()];
   // A means that was declined holds nothing either.
   await declinedOnce(canceled);
-  await control('config', { clockOffsetMs: 4 * HOUR_MS });
+  await shop.setAhead(4 * HOUR_MS);
   expect(await client.cancel(canceled.pre_auth_no)).toMatchObject({
     status: 200,
     data: { status: 'canceled', amount_released: AMOUNT },

@@ -5,14 +5,7 @@ import { startScene } from './calls';
 import { createPayPalClient } from './client';
 import { needsCompletion } from './mapping';
 import { cancelPayment, completePayment, createPayment, queryPayment } from './payments';
-import {
-  cancelPreAuth,
-  capturePreAuth,
-  completePreAuth,
-  createPreAuth,
-  extendPreAuth,
-  queryPreAuth,
-} from './pre-auths';
+import { cancelPreAuth, capturePreAuth, completePreAuth, createPreAuth, queryPreAuth } from './pre-auths';
 import { createRefund, listDisputes, listRefunds } from './refunds';
 import { createEventParser } from './webhooks';
 
@@ -22,8 +15,6 @@ export interface PayPalAdapter extends FullAdapter {
    * after the horizon answers from the order.
    */
   completePreAuth(channelPreAuthNo: string, call: CallIdentity, exchange: Exchange): Promise<HoldAnswer>;
-  /** Renews the honor period of a hold, once, from day 4 to day 29; `invalid_state` otherwise. */
-  extendPreAuth(channelPreAuthNo: string, call: CallIdentity, exchange: Exchange): Promise<HoldAnswer>;
   /**
    * Fetches PayPal's certificate when it is not known yet.
    * @throws InvalidEventSignature; ChannelFault when the certificate cannot be had: answer 5xx, PayPal repeats the event
@@ -53,7 +44,6 @@ export function createPayPalAdapter(account: ChannelAccount, apiBase: string): P
 
     createPreAuth: (request, call, exchange) => createPreAuth(scene(exchange), request, call),
     completePreAuth: (id, call, exchange) => completePreAuth(scene(exchange), id, call),
-    extendPreAuth: (id, call, exchange) => extendPreAuth(scene(exchange), id, call),
     capturePreAuth: (request, call, exchange) => capturePreAuth(scene(exchange), request, call),
     cancelPreAuth: (request, call, exchange) => cancelPreAuth(scene(exchange), request, call),
     queryPreAuth: (id, exchange) => queryPreAuth(scene(exchange), id),

@@ -36,12 +36,13 @@ interface Call<T> {
   readonly body?: object;
   /** Whose key the call carries: every POST has one. */
   readonly identity?: CallIdentity;
-  readonly read: (body: unknown) => T;
+  /** `atMs`: when PayPal answered, by its own clock. */
+  readonly read: (body: unknown, atMs: number) => T;
 }
 
 export async function send<T extends object>(scene: Scene, call: Call<T>): Promise<T | Decline> {
   const { method = 'GET', path, body, identity } = call;
-  const { status, body: answer } = await scene.client.send(
+  const reply = await scene.client.send(
     {
       method,
       path,
@@ -50,8 +51,9 @@ export async function send<T extends object>(scene: Scene, call: Call<T>): Promi
     },
     scene.exchange,
   );
-  if (status >= 200 && status < 300) return call.read(answer);
-  const meaning = meaningOf(readFailure(status, answer));
+  const { status } = reply;
+  if (status >= 200 && status < 300) return call.read(reply.body, reply.atMs);
+  const meaning = meaningOf(readFailure(status, reply.body));
   if (meaning instanceof ChannelFault) throw meaning;
   return meaning;
 }

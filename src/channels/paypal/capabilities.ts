@@ -34,4 +34,6 @@ export const PAYPAL_PAYMENT_CAPABILITIES: PaymentCapabilities = {
   // There is no list of orders: only the key can tell. An order that nobody knows of takes no money, only our call does.
   findable: false,
   payerDecidesAmount: false,
+  // Three hours for the payer to approve, and three for us to capture; completed orders stay.
+  forgetsUncompleted: true,
 };

@@ -23,6 +23,8 @@ export interface PayPalReply {
   readonly status: number;
   /** undefined: no body, or one that is no JSON (a proxy's error page). */
   readonly body: unknown;
+  /** When PayPal answered, by its own clock (ours where it does not tell), Unix milliseconds. */
+  readonly atMs: number;
 }
 
 export interface PayPalClient {
@@ -59,11 +61,13 @@ export function createPayPalClient(
     };
     for (let tries = 1; ; tries++) {
       const token = await tokens.get(limit);
-      if ('refused' in token) return token.refused;
+      if ('refused' in token) return { ...token.refused, atMs: Date.now() };
       const reply = await wire(toWire(base, request, token.token), limit);
       if (reply.status === 401) tokens.drop(token.token);
       // PayPal checks the token before anything else, so a request answered 401 was not executed.
-      if (reply.status !== 401 || tries > 1) return { status: reply.status, body: parseJson(reply.text) };
+      if (reply.status !== 401 || tries > 1) {
+        return { status: reply.status, body: parseJson(reply.text), atMs: reply.dateMs ?? Date.now() };
+      }
     }
   }
 

@@ -20,6 +20,8 @@ export interface WireLimit {
 export interface WireReply {
   readonly status: number;
   readonly text: string;
+  /** PayPal's clock as it answered, Unix milliseconds; undefined when it did not say. */
+  readonly dateMs?: number;
 }
 
 export type Wire = (request: WireRequest, limit: WireLimit) => Promise<WireReply>;
@@ -41,7 +43,7 @@ export async function exchangeOnce(agent: Agent, request: WireRequest, limit: Wi
   const timeout = AbortSignal.timeout(leftMs);
   const signal = limit.signal === undefined ? timeout : AbortSignal.any([timeout, limit.signal]);
   try {
-    const { statusCode, body } = await agent.compose(markSent(state)).request({
+    const { statusCode, headers, body } = await agent.compose(markSent(state)).request({
       origin: request.url.origin,
       path: request.url.pathname + request.url.search,
       method: request.method,
@@ -49,7 +51,9 @@ export async function exchangeOnce(agent: Agent, request: WireRequest, limit: Wi
       body: request.body ?? null,
       signal,
     });
-    return { status: statusCode, text: await readText(body, limit.maxBytes) };
+    const dateMs = Date.parse(String(headers['date']));
+    const text = await readText(body, limit.maxBytes);
+    return { status: statusCode, text, ...(Number.isNaN(dateMs) ? {} : { dateMs }) };
   } catch (error) {
     if (error instanceof ChannelFault) throw error;
     const code = timeout.aborted ? 'ETIMEDOUT' : signal.aborted ? 'ABORTED' : codeOf(error);

@@ -26,6 +26,11 @@ export function requestId(call: CallIdentity): string {
   return `hf-${hash(call.idempotencyKey, 32)}`;
 }
 
+/** The renewal that a capture makes first is a call of its own to PayPal, and stands or falls with the capture's key. */
+export function renewalOf(capture: CallIdentity): CallIdentity {
+  return { ...capture, idempotencyKey: `${capture.idempotencyKey}-reauth` };
+}
+
 export function customId(call: CallIdentity): string {
   const text = `${call.holdfastId}${SEPARATOR}${call.holdfastCall}`;
   // Workflow ids have at most 110 characters; anything longer would be cut by PayPal and belong to nobody.

@@ -16,7 +16,15 @@ import type {
   RefundSnapshot,
 } from '../../domain/channel-payment';
 import { readCustomId, readRefundNo } from './identity';
-import { authorizationsOf, capturesOf, minorUnits, refundsOf, sum, unitOf } from './order';
+import {
+  authorizationsOf,
+  capturesOf,
+  currentAuthorization,
+  minorUnits,
+  refundsOf,
+  sum,
+  unitOf,
+} from './order';
 import type { PayPalCapture, PayPalOrder, PayPalRefund } from './wire';
 
 /** What a status is that a table does not know: read again, never guessed. */
@@ -164,9 +172,8 @@ export function needsCompletion({ status, channelTradeNo }: PaymentSnapshot): bo
 }
 
 function holdStatus(order: PayPalOrder, amount: number, captured: number): ChannelHoldStatus {
-  const authorizations = authorizationsOf(order);
-  const [original] = authorizations;
-  const current = authorizations.at(-1);
+  const [original] = authorizationsOf(order);
+  const current = currentAuthorization(order);
   if (original === undefined || current === undefined) {
     if (readCustomId(unitOf(order).custom_id).isCancelled) return 'canceled';
     return lookUp(HOLD_ORDER_TABLE, order.status);

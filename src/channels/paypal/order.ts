@@ -12,10 +12,16 @@ export const capturesOf = (order: PayPalOrder): readonly PayPalCapture[] =>
 export const refundsOf = (order: PayPalOrder): readonly PayPalRefund[] =>
   unitOf(order).payments?.refunds ?? [];
 
-/** Oldest first: the first is the original, which is voided; the last is the current one, which is captured. */
+/** Oldest first: the first is the original, which is renewed and voided; the others are renewals of it. */
 export function authorizationsOf(order: PayPalOrder): readonly PayPalAuthorization[] {
   const timeOf = ({ create_time: time }: PayPalAuthorization) => Date.parse(time ?? '') || 0;
   return [...(unitOf(order).payments?.authorizations ?? [])].sort((a, b) => timeOf(a) - timeOf(b));
+}
+
+/** The one that is captured: the latest. A renewal that was denied has replaced nothing. */
+export function currentAuthorization(order: PayPalOrder): PayPalAuthorization | undefined {
+  const [original, ...renewals] = authorizationsOf(order);
+  return renewals.findLast(({ status }) => status !== 'DENIED') ?? original;
 }
 
 /** @throws ChannelFault maybe_executed for an amount that is no whole number of ISO minor units */

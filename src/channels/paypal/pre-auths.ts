@@ -1,6 +1,7 @@
 /**
  * Holds at PayPal: orders with intent AUTHORIZE. The number of a hold is the number of its order and stays it; which
- * authorization is current (a reauthorization has a new id) is read from the order.
+ * authorization is current (a reauthorization has a new id) is read from the order. When and why one is renewed:
+ * docs/decisions/0008-paypal-reauthorize.md.
  */
 import { ChannelFault } from '../../domain/channel';
 import type {
@@ -13,14 +14,20 @@ import type {
   HoldSnapshot,
 } from '../../domain/channel';
 import { toPayPalAmount } from './amounts';
-import { findOrder, isDecline, orderFor, mustMatch, notExpressible, refused, send } from './calls';
+import { findOrder, isDecline, mustMatch, notExpressible, orderFor, orderPath, refused, send } from './calls';
 import type { Scene } from './calls';
-import { captureInvoiceId } from './identity';
+import { captureInvoiceId, renewalOf } from './identity';
 import { toHoldAnswer, toHoldSnapshot } from './mapping';
 import { completeOrder, createOrder, markCancelled } from './orders';
-import { authorizationsOf, capturesOf, unitOf, withAuthorization, withCapture } from './order';
-import { readAuthorization, readCapture } from './wire';
-import type { PayPalOrder } from './wire';
+import { authorizationsOf, capturesOf, currentAuthorization, withAuthorization, withCapture } from './order';
+import { readAuthorization, readCapture, readOrder } from './wire';
+import type { PayPalAuthorization, PayPalOrder } from './wire';
+
+/** PayPal keeps the money for an authorization so long; after that it may refuse a capture, until day 29. */
+const HONOR_MS = 3 * 24 * 3_600_000;
+
+/** Declines that say nothing against the capture itself: not now, not with these means, not for this account. */
+const CANNOT_RENEW: ReadonlySet<Decline['code']> = new Set(['invalid_state', 'account_invalid']);
 
 const authorizationPath = (id: string, action: 'capture' | 'void' | 'reauthorize') =>
   `/v2/payments/authorizations/${encodeURIComponent(id)}/${action}`;
@@ -52,6 +59,7 @@ export async function completePreAuth(scene: Scene, id: string, call: CallIdenti
   return isDecline(done) ? done : toHoldAnswer(toHoldSnapshot(done));
 }
 
+/** Captures the current authorization, and renews it before that when PayPal does not honor it any more. */
 export async function capturePreAuth(
   scene: Scene,
   request: CapturePreAuthRequest,
@@ -59,12 +67,15 @@ export async function capturePreAuth(
 ): Promise<HoldAnswer> {
   const amount = toPayPalAmount(request);
   if ('refusal' in amount) return notExpressible(request);
-  const order = await orderFor(scene, request.channelPreAuthNo);
-  if (isDecline(order)) return order;
+  const path = orderPath(request.channelPreAuthNo);
+  const found = await send(scene, { path, read: (body, atMs) => ({ order: readOrder(body), atMs }) });
+  if (isDecline(found)) return found;
   const invoice = captureInvoiceId(call);
   // Executed already, perhaps on an authorization that a reauthorization has replaced since: never ask again.
-  const known = capturesOf(order).find((capture) => capture.invoice_id === invoice);
-  const current = authorizationsOf(order).at(-1);
+  const known = capturesOf(found.order).find((capture) => capture.invoice_id === invoice);
+  const order = known === undefined ? await honored(scene, found.order, found.atMs, call) : found.order;
+  if (isDecline(order)) return order;
+  const current = currentAuthorization(order);
   if (known === undefined && current === undefined) return refused('invalid_state', 'ORDER_NOT_AUTHORIZED');
   const capture =
     known ??
@@ -81,6 +92,45 @@ export async function capturePreAuth(
     return refused('card_declined', capture.status_details?.reason ?? capture.status);
   }
   return toHoldAnswer(toHoldSnapshot(withCapture(order, capture)));
+}
+
+/**
+ * The order with an authorization that PayPal honors. What cannot be renewed (not yet, not again, not with the payer's
+ * means, not for this account) is captured as it is: the capture's own answer counts then, under its own key. No renewal moves
+ * money, so a fault here leaves a capture that was certainly not sent; asked again, the order shows the renewal, or PayPal
+ * answers it again under its key.
+ * @throws ChannelFault
+ */
+async function honored(
+  scene: Scene,
+  order: PayPalOrder,
+  nowMs: number,
+  capture: CallIdentity,
+): Promise<PayPalOrder | Decline> {
+  const { status, amountCapturable, currency } = toHoldSnapshot(order);
+  const [original] = authorizationsOf(order);
+  const current = currentAuthorization(order);
+  const endMs = Date.parse(current?.create_time ?? '') + HONOR_MS;
+  const isDue = status === 'requires_capture' && nowMs >= endMs;
+  if (original === undefined || !isDue) return order;
+  // All that is left: a renewal is granted once, and a capture that is declined may be followed by a larger one.
+  const left = { amount: amountCapturable, currency };
+  const amount = toPayPalAmount(left);
+  if ('refusal' in amount) return notExpressible(left);
+  const renewed = await send(scene, {
+    method: 'POST',
+    path: authorizationPath(original.id, 'reauthorize'),
+    body: { amount: amount.amount },
+    identity: renewalOf(capture),
+    read: readAuthorization,
+  });
+  if (isDecline(renewed)) return CANNOT_RENEW.has(renewed.code) ? order : renewed;
+  // Answered again under its key it is the current one already; any other that we know is not what was asked for.
+  const isFit = ({ id }: PayPalAuthorization) => id !== renewed.id || id === current?.id;
+  mustMatch(left, authorizationsOf(order).every(isFit), renewed.amount);
+  return renewed.status === 'DENIED'
+    ? refused('card_declined', 'REAUTHORIZATION_DENIED')
+    : withAuthorization(order, renewed);
 }
 
 /** Voids the original authorization (a reauthorization cannot be voided); before there is one, marks the order. */
@@ -123,34 +173,3 @@ function released(snapshot: HoldSnapshot): HoldAnswer {
   const isOurs = snapshot.status === 'canceled' && snapshot.releaseCause !== 'deadline';
   return toHoldAnswer(isOurs ? { ...snapshot, releaseCause: 'requested' } : snapshot);
 }
-
-/**
- * Renews the days in which PayPal honors the hold: a new authorization for what is left, allowed once, from day 4 to day
- * 29; earlier PayPal refuses with REAUTHORIZATION_TOO_SOON, which is an `invalid_state` and harms nothing.
- */
-export async function extendPreAuth(scene: Scene, id: string, call: CallIdentity): Promise<HoldAnswer> {
-  const order = await orderFor(scene, id);
-  if (isDecline(order)) return order;
-  const before = toHoldSnapshot(order);
-  const [original] = authorizationsOf(order);
-  if (original === undefined || before.status !== 'requires_capture') {
-    return refused('invalid_state', 'ORDER_NOT_AUTHORIZED');
-  }
-  const asked = { amount: before.amountCapturable, currency: before.currency };
-  const amount = toPayPalAmount(asked);
-  if ('refusal' in amount) return notExpressible(asked);
-  const renewed = await send(scene, {
-    method: 'POST',
-    path: authorizationPath(original.id, 'reauthorize'),
-    body: { amount: amount.amount },
-    identity: call,
-    read: readAuthorization,
-  });
-  if (isDecline(renewed)) return renewed;
-  mustMatch(asked, isNewHere(order, renewed.id) || isCurrent(order, renewed.id), renewed.amount);
-  return toHoldAnswer(toHoldSnapshot(withAuthorization(order, renewed)));
-}
-
-const isNewHere = (order: PayPalOrder, id: string) =>
-  unitOf(order).payments?.authorizations?.every((known) => known.id !== id) === true;
-const isCurrent = (order: PayPalOrder, id: string) => authorizationsOf(order).at(-1)?.id === id;

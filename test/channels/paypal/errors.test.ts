@@ -65,6 +65,13 @@ const EXPECTED: readonly (readonly [string, Parameters<typeof meaningOf>[0], str
   ['void of what was captured', unprocessable('PREVIOUSLY_CAPTURED'), 'invalid_state'],
   ['void again', unprocessable('PREVIOUSLY_VOIDED'), 'invalid_state'],
   ['reauthorize too soon', unprocessable('REAUTHORIZATION_TOO_SOON'), 'invalid_state'],
+  ['reauthorize a renewal', unprocessable('REAUTHORIZATION_NOT_SUPPORTED'), 'invalid_state'],
+  [
+    'reauthorize another means',
+    unprocessable('REAUTHORIZATION_NOT_SUPPORTED_FOR_PAYMENT_SOURCE'),
+    'invalid_state',
+  ],
+  ['reauthorization declined', unprocessable('REAUTHORIZATION_DECLINED_BY_PROCESSOR'), 'card_declined'],
   ['refunded too much', unprocessable('REFUND_AMOUNT_EXCEEDED'), 'invalid_amount'],
   ['refunded in full', unprocessable('CAPTURE_FULLY_REFUNDED'), 'invalid_state'],
   ['refund of a pending capture', unprocessable('PENDING_CAPTURE'), 'invalid_state'],

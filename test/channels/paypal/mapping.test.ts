@@ -171,6 +171,16 @@ test.each<[string, Parts, object]>([
     },
     { status: 'canceled' },
   ],
+  [
+    'whose renewal was denied',
+    {
+      authorizations: [
+        authorization('DENIED', { create_time: '2026-01-05T00:00:00Z' }),
+        authorization('CREATED'),
+      ],
+    },
+    { status: 'requires_capture', amountCapturable: 10_000 },
+  ],
 ])('a hold %s', (_what, parts, expected) => {
   expect(toHoldSnapshot(order('COMPLETED', parts))).toMatchObject(expected);
 });
