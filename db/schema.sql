@@ -87,6 +87,7 @@ CREATE TABLE channel_events (
   received_at timestamp with time zone NOT NULL DEFAULT now(),
   processed_at timestamp with time zone,
   subject text NOT NULL DEFAULT 'other'::text,
+  channel_refund_no character varying(255),
   CONSTRAINT channel_events_channel_account_id_event_id_key UNIQUE (channel_account_id, event_id),
   CONSTRAINT channel_events_channel_account_id_fkey FOREIGN KEY (channel_account_id) REFERENCES channel_accounts(id),
   CONSTRAINT channel_events_pkey PRIMARY KEY (id),
@@ -229,6 +230,8 @@ CREATE TABLE merchants (
   status text NOT NULL DEFAULT 'active'::text,
   webhook_secret_sealed text NOT NULL,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
+  previous_webhook_secret_sealed text,
+  previous_webhook_secret_until timestamp with time zone,
   late_money text NOT NULL DEFAULT 'attention'::text,
   CONSTRAINT merchants_account_id_world_key UNIQUE (account_id, world),
   CONSTRAINT merchants_late_money_check CHECK ((late_money = ANY (ARRAY['attention'::text, 'refund'::text]))),
@@ -477,6 +480,7 @@ CREATE TABLE webhook_endpoints (
   secret_sealed text,
   deleted_at timestamp with time zone,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
+  normal_url text,
   previous_secret_sealed text,
   previous_secret_until timestamp with time zone,
   disabled_at timestamp with time zone,
@@ -501,6 +505,7 @@ CREATE TABLE webhook_endpoints (
   CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (id),
   CONSTRAINT webhook_endpoints_ramp_check CHECK ((ramp > 0))
 );
+CREATE INDEX webhook_endpoints_deleted ON public.webhook_endpoints USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
 CREATE UNIQUE INDEX webhook_endpoints_implicit ON public.webhook_endpoints USING btree (merchant_id, url) WHERE ((kind = 'implicit'::text) AND (deleted_at IS NULL));
 CREATE INDEX webhook_endpoints_merchant ON public.webhook_endpoints USING btree (merchant_id) WHERE (deleted_at IS NULL);
 CREATE INDEX webhook_endpoints_probe ON public.webhook_endpoints USING btree (next_probe_at) WHERE (gated_at IS NOT NULL);

@@ -3,6 +3,7 @@
 -- Secrets of an endpoint, why it is off, and what its deliveries have shown of its health. The gate stands here because
 -- every decision about an endpoint is taken under the lock of its row.
 ALTER TABLE webhook_endpoints
+  ADD COLUMN normal_url              TEXT,                   -- the URL as it is compared; NULL: as url stands
   ADD COLUMN previous_secret_sealed  TEXT,                   -- signs besides the current one until previous_secret_until
   ADD COLUMN previous_secret_until   TIMESTAMPTZ,
   ADD COLUMN disabled_at             TIMESTAMPTZ,
@@ -21,6 +22,12 @@ ALTER TABLE webhook_endpoints
   ADD CHECK (enabled = (disabled_at IS NULL)),
   ADD CHECK ((disabled_at IS NULL) = (disabled_reason IS NULL));
 CREATE INDEX webhook_endpoints_probe ON webhook_endpoints (next_probe_at) WHERE gated_at IS NOT NULL;
+CREATE INDEX webhook_endpoints_deleted ON webhook_endpoints (deleted_at) WHERE deleted_at IS NOT NULL;
+
+-- The default secret, with which implicit endpoints sign, is rotated like that of an endpoint.
+ALTER TABLE merchants
+  ADD COLUMN previous_webhook_secret_sealed  TEXT,
+  ADD COLUMN previous_webhook_secret_until   TIMESTAMPTZ;
 
 ALTER TABLE webhook_notifications
   ADD COLUMN rank             TIMESTAMPTZ NOT NULL DEFAULT now(), -- creation time minus the bonus of its priority band
@@ -79,8 +86,9 @@ DROP INDEX webhook_notifications_delivered, webhook_notifications_failed, idx_we
 ALTER TABLE webhook_notifications DROP COLUMN rank, DROP COLUMN last_attempt_at;
 CREATE INDEX idx_webhook_merchant ON webhook_notifications (merchant_id);
 CREATE INDEX idx_webhook_retry ON webhook_notifications (next_retry_at) WHERE status IN ('pending', 'retrying');
-DROP INDEX webhook_endpoints_probe;
-ALTER TABLE webhook_endpoints
+ALTER TABLE merchants DROP COLUMN previous_webhook_secret_sealed, DROP COLUMN previous_webhook_secret_until;
+DROP INDEX webhook_endpoints_probe, webhook_endpoints_deleted;
+ALTER TABLE webhook_endpoints DROP COLUMN normal_url,
   DROP COLUMN previous_secret_sealed, DROP COLUMN previous_secret_until, DROP COLUMN disabled_at, DROP COLUMN disabled_reason,
   DROP COLUMN updated_at, DROP COLUMN failures_in_row, DROP COLUMN failing_since, DROP COLUMN last_success_at,
   DROP COLUMN last_failure_at, DROP COLUMN last_error, DROP COLUMN gated_at, DROP COLUMN next_probe_at, DROP COLUMN probes,

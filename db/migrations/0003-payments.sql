@@ -173,12 +173,14 @@ CREATE TABLE discrepancies (
 );
 CREATE INDEX discrepancies_open ON discrepancies (last_seen DESC, id) WHERE state = 'open';
 
--- The event's subject, so that a refund's or a dispute's news finds its object.
+-- The event's subject, so that a refund's or a dispute's news finds its object. And the refund's number where the event names
+-- it besides its object: a channel without a list of refunds is asked for it by that.
 ALTER TABLE channel_events
-  ADD COLUMN subject TEXT NOT NULL DEFAULT 'other' CHECK (subject IN ('payment', 'pre_auth', 'refund', 'dispute', 'other'));
+  ADD COLUMN subject TEXT NOT NULL DEFAULT 'other' CHECK (subject IN ('payment', 'pre_auth', 'refund', 'dispute', 'other')),
+  ADD COLUMN channel_refund_no VARCHAR(255);
 
 -- Down Migration
-ALTER TABLE channel_events DROP COLUMN subject;
+ALTER TABLE channel_events DROP COLUMN subject, DROP COLUMN channel_refund_no;
 DROP TABLE discrepancies;
 DROP TABLE disputes;
 DROP TABLE imported_refunds;

@@ -3,28 +3,28 @@
  * the channel and what it shows is written beside the row, whose status is final, in one transaction.
  */
 import type { PoolClient } from 'pg';
+import { holdOutlivesCancel } from '../channels/registry';
 import type { HoldSnapshot } from '../domain/channel';
 import type {
   DisputeSnapshot,
   FullAdapter,
   InboundSubject,
-  KnownRefund,
   PaymentSnapshot,
   RefundSnapshot,
 } from '../domain/channel-payment';
-import { callName, workflowIdOf } from '../domain/ids';
 import type { ObjectRef } from '../domain/ids';
 import type { RefundedRef } from '../domain/refund';
+import { readKnownRefunds } from '../stores/known-refunds';
 import { appendNote } from '../stores/outbox';
 import { lockPayment, toPayment } from '../stores/payments';
 import { withTransaction } from '../stores/postgres';
 import { lockPreAuth, toHold } from '../stores/pre-auths';
 import { readRefundable, targetOf } from '../stores/refund-reservations';
 import type { RefundableRow } from '../stores/refund-reservations';
-import { readRefundsOf } from '../stores/refunds';
 import type { ActivityDeps } from './deps';
 import { reviewDisputes } from './disputes';
 import { exchangeOf } from './exchange';
+import { noteLateHold } from './late-hold';
 import { noteLateCapture, noteLateMoney } from './late-money';
 import { reviewRefunds } from './refund-late';
 
@@ -32,6 +32,8 @@ import { reviewRefunds } from './refund-late';
 export interface Review {
   /** What the news is of: only that is asked of the channel besides the object itself. */
   readonly subject: InboundSubject;
+  /** The refund that the news is of, where it names one besides the object. */
+  readonly channelRefundNo?: string | null;
   /** What is noted for the record; absent: nothing. */
   readonly eventType?: string;
   readonly within?: (tx: PoolClient) => Promise<void>;
@@ -42,6 +44,8 @@ interface Reading {
   /** undefined: not asked for. */
   readonly refunds: readonly RefundSnapshot[] | undefined;
   readonly disputes: readonly DisputeSnapshot[] | undefined;
+  /** The object had ended before it was read: what the reading shows is not what its own workflow left. */
+  readonly wasClosed: boolean;
 }
 
 /**
@@ -51,42 +55,50 @@ interface Reading {
 export async function reviewObject(deps: ActivityDeps, object: RefundedRef, review: Review): Promise<void> {
   const row = await readRefundable(deps.db, object);
   if (row === undefined) throw new Error(`there is no ${object.kind} ${object.no}`);
-  const reading = await readAtChannel(deps, object, row, review.subject);
-  const refund = await withTransaction(deps.db, async (tx) => {
+  const reading = await readAtChannel(deps, object, row, review);
+  const follows = await withTransaction(deps.db, async (tx) => {
     // Its row is locked by this, before anything that hangs on it.
-    const late = await noteObject(deps, tx, object, reading.snapshot, review.eventType);
+    const started = await noteObject(deps, tx, object, reading, review.eventType);
     if (reading.refunds !== undefined) await reviewRefunds(deps, tx, object, reading.refunds);
     if (reading.disputes !== undefined) {
       const subject = { object, channelAccountId: row.channel_account_id, status: row.status };
       await reviewDisputes(deps, tx, subject, reading.disputes);
     }
     await review.within?.(tx);
-    return late;
+    return started;
   });
   deps.ringOutbox();
-  if (refund !== undefined) await startSoon(deps, refund);
+  for (const started of follows) await startSoon(deps, started);
 }
 
 /**
- * Where the payer decides what arrives and when, news that was told to a workflow in the moment it closed its payment may
- * have been read by nobody: once it is closed, the payment is read once more. Whatever comes later is news of a closed one.
+ * Where the payer decides what arrives and when, and where nothing can be closed that its customer has not opened, news
+ * that was told to a workflow in the moment it closed its object may have been read by nobody: once it is closed, the
+ * object is read once more. Whatever comes later is news of a closed one. The other channels decide themselves who was
+ * first: they close nothing that is paid, or move no money without a call of ours.
  */
 export async function reviewOnceClosed(
   deps: ActivityDeps,
   { merchantId, kind, no }: ObjectRef,
 ): Promise<void> {
-  if (kind !== 'payment') return;
+  if (kind === 'refund') return;
   const row = await readRefundable(deps.db, { merchantId, kind, no });
-  if (row === undefined || !deps.paymentCapabilities(row.channel).payerDecidesAmount) return;
-  await reviewObject(deps, { merchantId, kind, no }, { subject: 'payment' });
+  if (row === undefined) return;
+  const mayComeLate = kind === 'payment' ? paymentMayComeLate(deps, row) : holdOutlivesCancel(row.channel);
+  if (mayComeLate) await reviewObject(deps, { merchantId, kind, no }, { subject: kind });
+}
+
+function paymentMayComeLate(deps: ActivityDeps, { channel, status }: RefundableRow): boolean {
+  const { payerDecidesAmount, outlivesCancel = false } = deps.paymentCapabilities(channel);
+  return payerDecidesAmount || (outlivesCancel && status !== 'success');
 }
 
 /** The pick-up starts what cannot be started now. */
-async function startSoon(deps: ActivityDeps, refund: ObjectRef): Promise<void> {
+async function startSoon(deps: ActivityDeps, object: ObjectRef): Promise<void> {
   try {
-    await deps.workflows.ensure(refund);
+    await deps.workflows.ensure(object);
   } catch (error) {
-    deps.log.warn({ err: error, refundNo: refund.no }, 'a refund of late money waits for the pick-up');
+    deps.log.warn({ err: error, ...object }, 'what gives late money back waits for the pick-up');
   }
 }
 
@@ -94,9 +106,11 @@ async function readAtChannel(
   deps: ActivityDeps,
   object: RefundedRef,
   row: RefundableRow,
-  subject: InboundSubject,
+  { subject, channelRefundNo }: Review,
 ): Promise<Reading> {
-  if (row.channel_no === null) return { snapshot: undefined, refunds: undefined, disputes: undefined };
+  const wasClosed = row.is_closed;
+  if (row.channel_no === null)
+    return { snapshot: undefined, refunds: undefined, disputes: undefined, wasClosed };
   const adapter = await deps.adapterOf(row.channel_account_id);
   const target = targetOf(object, row);
   const exchange = () => exchangeOf(deps.slowExchangeTimeoutMs);
@@ -107,8 +121,13 @@ async function readAtChannel(
   return {
     snapshot,
     refunds: asksRefunds
-      ? await adapter.listRefunds(target, exchange(), await knownRefunds(deps, object))
+      ? await adapter.listRefunds(
+          target,
+          exchange(),
+          await readKnownRefunds(deps.db, object, channelRefundNo),
+        )
       : undefined,
+    wasClosed,
     disputes: subject === 'dispute' ? await adapter.listDisputes(target, exchange()) : undefined,
   };
 }
@@ -124,28 +143,14 @@ function readObject(
     : adapter.queryPreAuth(channelNo, exchange);
 }
 
-/** For channels that read refunds one by one: those of ours, by their first call, which is nearly always the only one. */
-async function knownRefunds(deps: ActivityDeps, object: RefundedRef): Promise<KnownRefund[]> {
-  const rows = await readRefundsOf(deps.db, object);
-  return rows.map(({ merchant_id: merchantId, refund_no: refundNo, channel_refund_no: channelRefundNo }) =>
-    channelRefundNo !== null
-      ? { channelRefundNo }
-      : {
-          refundNo,
-          holdfastId: workflowIdOf({ merchantId, kind: 'refund', no: refundNo }),
-          holdfastCall: callName('refund', 1),
-        },
-  );
-}
-
-/** Locks the object, and notes what it shows that its row does not account for. @returns the refund to start */
+/** Locks the object, and notes what it shows that its row does not account for. @returns what is to be started for that */
 async function noteObject(
   deps: ActivityDeps,
   tx: PoolClient,
   { merchantId, kind, no }: RefundedRef,
-  snapshot: Reading['snapshot'],
+  { snapshot, wasClosed }: Reading,
   eventType: string | undefined,
-): Promise<ObjectRef | undefined> {
+): Promise<ObjectRef[]> {
   const note = (type: string, status: string, data: Readonly<Record<string, unknown>>) =>
     appendNote(tx, { merchantId, objectKind: kind, objectNo: no, type, status, data });
   const common = { event_type: eventType, channel_status: snapshot?.status ?? null };
@@ -159,7 +164,7 @@ async function noteObject(
         ...common,
         ...{ amount_paid: amountPaid, amount_refunded: amountRefunded },
       });
-    return reading === undefined ? undefined : noteLateMoney(deps, tx, toPayment(row), reading);
+    return reading === undefined ? [] : these(await noteLateMoney(deps, tx, toPayment(row), reading));
   }
   const row = await lockPreAuth(tx, merchantId, no);
   if (row === undefined) throw new Error(`hold ${no} is gone`);
@@ -172,5 +177,11 @@ async function noteObject(
       amount_captured: reading?.amountCaptured ?? null,
     });
   if (differs) deps.log.error({ preAuthNo: no }, 'a closed hold differs from the channel');
-  return reading === undefined ? undefined : noteLateCapture(deps, tx, toHold(row), reading);
+  if (reading === undefined) return [];
+  const hold = toHold(row);
+  const release = wasClosed ? await noteLateHold(deps, tx, hold, reading) : undefined;
+  return these(await noteLateCapture(deps, tx, hold, reading), release);
 }
+
+const these = (...objects: readonly (ObjectRef | undefined)[]): ObjectRef[] =>
+  objects.filter((object) => object !== undefined);

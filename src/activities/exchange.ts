@@ -2,6 +2,7 @@
 import { cancellationSignal } from '@temporalio/activity';
 import { ChannelFault } from '../domain/channel';
 import type { CallIdentity, Exchange } from '../domain/channel';
+import { speaksOfLastSendOnly } from '../domain/channel-call';
 import type { CallOperation, ChannelCall } from '../domain/channel-call';
 import { callName, workflowIdOf } from '../domain/ids';
 import type { ObjectRef } from '../domain/ids';
@@ -77,10 +78,8 @@ async function judgeAnswer<S extends { readonly status: string }, R, Op extends 
       ? { kind: 'answered', callId: call.id, answer }
       : unsettled(deps, subject, call, `the channel answered ${answer.snapshot.status}`);
   }
-  // Refused at the door, before the key was looked at: that speaks of this send only, and an earlier one may have worked.
-  if (answer.code === 'account_invalid' && call.attempts > 1) {
-    return unsettled(deps, subject, call, 'the channel does not accept the account');
-  }
+  if (speaksOfLastSendOnly(call, answer))
+    return unsettled(deps, subject, call, `the channel answered ${answer.code} to a repeat`);
   if (call.operation === 'create' || answer.code !== 'invalid_state')
     return { kind: 'answered', callId: call.id, answer };
   const reading = await subject.readAfterRefusal(exchangeOf(timeoutMs));

@@ -17,11 +17,12 @@ export async function processOrPostpone(deps: ActivityDeps, event: WaitingEvent)
 }
 
 async function processEvent(deps: ActivityDeps, event: WaitingEvent): Promise<void> {
-  const { id, subject, type: eventType } = event;
+  const { id, subject, type: eventType, channel_refund_no: channelRefundNo } = event;
   const match = await matchEvent(deps.db, {
     accountId: event.channel_account_id,
     subject,
     objectId: event.object_id,
+    channelRefundNo,
     holdfastId: event.holdfast_id,
   });
   if (match === undefined) {
@@ -36,5 +37,5 @@ async function processEvent(deps: ActivityDeps, event: WaitingEvent): Promise<vo
     return;
   }
   const within = (tx: Parameters<typeof markProcessed>[0]) => markProcessed(tx, id);
-  await reviewObject(deps, match.object.object, { subject, eventType, within });
+  await reviewObject(deps, match.object.object, { subject, eventType, channelRefundNo, within });
 }

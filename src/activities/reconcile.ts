@@ -1,13 +1,18 @@
 /**
  * Reconciliation of one account: each object is read at its channel and compared. Live ones that differ are told to read
- * again, what nobody can settle is written down, and no row is ever changed from here. Safe to run twice at once.
+ * again, late money of closed ones is taken up as news of it would have been, what nobody can settle is written down, and
+ * no row is ever changed from here. Safe to run twice at once.
  */
 import { heartbeat } from '@temporalio/activity';
+import { holdOutlivesCancel } from '../channels/registry';
 import { ChannelFault } from '../domain/channel';
+import { LATE_RELEASE_COMMAND_ID } from '../domain/channel-call';
 import type { ObjectKind, ObjectRef } from '../domain/ids';
-import { compareHold, comparePayment, compareRefund } from '../domain/reconcile';
+import { compareHold, comparePayment, compareRefund, showsLateMoney } from '../domain/reconcile';
 import type { Difference, Verdict } from '../domain/reconcile';
+import { findCalls } from '../stores/channel-calls';
 import { noteDifferences, resolveEqual } from '../stores/discrepancies';
+import { readKnownRefunds } from '../stores/known-refunds';
 import {
   findAccountsToReconcile,
   findNextObjects,
@@ -19,6 +24,7 @@ import {
 import type { SeenHold, SeenObject, SeenRefund } from '../stores/reconciliation';
 import { readRefundable, targetOf } from '../stores/refund-reservations';
 import { readRefund } from '../stores/refunds';
+import { reviewObject } from './closed-objects';
 import type { ActivityDeps } from './deps';
 import { exchangeOf } from './exchange';
 import { findRefund, refundScene } from './refund-subject';
@@ -35,7 +41,7 @@ const DAY_SECONDS = 86_400;
 export interface ReconcileCounts {
   /** Objects looked at. */
   readonly seen: number;
-  /** Live ones whose workflow was told to read again. */
+  /** Live ones whose workflow was told to read again, and closed ones whose late money was taken up. */
   readonly repaired: number;
   /** Objects with discrepancies. */
   readonly differing: number;
@@ -159,8 +165,27 @@ async function act(deps: ActivityDeps, seen: SeenObject, verdict: Verdict): Prom
   if (now === undefined) return 'skipped';
   const again = await compare(deps, now);
   if (again.kind !== 'differs') return act(deps, now, again);
+  if (await takeUpLate(deps, now, again.differences)) return 'repaired';
   await report(deps, now, again.differences);
   return 'differing';
+}
+
+/**
+ * Money that a closed object does not account for, and of which no news has come: late money is written down, what is
+ * held late is released.
+ * @returns whether that settles it; not where the channel has refused to release it before
+ */
+async function takeUpLate(
+  deps: ActivityDeps,
+  { object, kind }: SeenObject,
+  differences: readonly Difference[],
+): Promise<boolean> {
+  if (kind === 'refund' || !showsLateMoney(kind, differences)) return false;
+  const { own: release } = await findCalls(deps.db, object, LATE_RELEASE_COMMAND_ID);
+  await reviewObject(deps, { ...object, kind }, { subject: kind });
+  if (kind === 'pre_auth') return release?.state !== 'declined';
+  const now = await findObject(deps.db, object);
+  return now !== undefined && (await compare(deps, now)).kind !== 'differs';
 }
 
 async function report(
@@ -190,6 +215,9 @@ async function compare(deps: ActivityDeps, seen: SeenObject): Promise<Verdict> {
       if (channelPreAuthNo === null) return { kind: 'same' };
       const adapter = await deps.adapterOf(channelAccountId);
       const snapshot = await adapter.queryPreAuth(channelPreAuthNo, exchange);
+      // What its customer has not opened cannot be closed there, and is nothing.
+      if (!seen.isLive && snapshot?.status === 'requires_action' && holdOutlivesCancel(seen.hold.channel))
+        return compareHold(seen.hold, undefined, seen.beside);
       const refunded = snapshot === undefined ? 0 : await refundedThere(deps, seen);
       return compareHold(seen.hold, snapshot, seen.beside, refunded);
     }
@@ -216,7 +244,8 @@ async function refundedThere(deps: ActivityDeps, { object, hold, isLive }: SeenH
   if (row === undefined) return 0;
   const adapter = await deps.adapterOf(hold.channelAccountId);
   const exchange = exchangeOf(deps.exchangeTimeoutMs);
-  const listed = await adapter.listRefunds(targetOf(refundable, row), exchange);
+  const known = await readKnownRefunds(deps.db, refundable);
+  const listed = await adapter.listRefunds(targetOf(refundable, row), exchange, known);
   const given = listed.filter(({ status }) => status === 'succeeded' || status === 'pending');
   return given.reduce((sum, { amount }) => sum + amount, 0);
 }

@@ -48,6 +48,11 @@ async function settleByReading<S extends { readonly status: string }, R, Op exte
   }
   if (snapshot !== undefined && subject.isSettledBy(call, snapshot))
     return { kind: 'answered', callId: call.id, answer: { kind: 'done', snapshot } };
+  const movesMoney = call.operation === 'authorize' || call.operation === 'capture';
+  if (snapshot === undefined && movesMoney)
+    await subject.askForDecision(
+      `outcome of ${call.operation} unknown, and the channel does not know the object`,
+    );
   return concludeAbsence(deps, subject, call, subject.showsAbsence(call, snapshot), askedAtMs);
 }
 

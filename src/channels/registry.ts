@@ -92,6 +92,11 @@ export function holdHorizonSecondsOf(channel: ChannelName): number {
   return capabilitiesOf(channel, { preAuth: true }).idempotencyHorizonSeconds;
 }
 
+/** Whether money may be held for a hold after its end, because the channel cannot close what nobody has opened. */
+export function holdOutlivesCancel(channel: ChannelName): boolean {
+  return capabilitiesOf(channel, { preAuth: true }).outlivesCancel === true;
+}
+
 /** What a channel can do with payments, for an account with this contract. */
 export function paymentCapabilitiesOf(
   channel: ChannelName,

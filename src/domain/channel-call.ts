@@ -1,5 +1,5 @@
 /** A channel call: the durable intention to move money, and what became of it. */
-import type { HoldAnswer, HoldSnapshot } from './channel';
+import type { Decline, HoldAnswer, HoldSnapshot } from './channel';
 import type { CommandResult } from './commands';
 import type { Refusal } from './errors';
 import { refuse } from './errors';
@@ -17,6 +17,8 @@ export type CallState = 'open' | 'executed' | 'declined' | 'not_executed';
 
 export const CREATE_COMMAND_ID = 'create';
 export const EXPIRY_COMMAND_ID = 'expiry';
+/** Releases what was held after the hold had ended. No operator's command can have this name: it has a stroke. */
+export const LATE_RELEASE_COMMAND_ID = 'late/release';
 
 /** Of a hold, unless another kind of operations is named. */
 export interface ChannelCall<Operation extends CallOperation = HoldOperation> {
@@ -120,14 +122,25 @@ export function showsAbsence(call: ChannelCall, snapshot: HoldSnapshot | undefin
 }
 
 /**
- * Whether the latest authorization proves that the channel holds nothing: it was declined. "Not found" speaks of its last
- * send only: an earlier one, whose answer was lost, may have worked.
+ * Whether a decline says nothing of the earlier sends of a call, one of which may have worked: refused at the door, before
+ * the key was looked at, or the channel does not know any more what money was to be held or taken of.
  */
-export function provesNothingHeld(
-  authorization: Pick<ChannelCall, 'state' | 'declineCode' | 'attempts'>,
+export function speaksOfLastSendOnly(
+  { operation, attempts }: Pick<ChannelCall<CallOperation>, 'operation' | 'attempts'>,
+  { code }: Decline,
 ): boolean {
-  const { state, declineCode, attempts } = authorization;
-  return state === 'declined' && (declineCode !== 'object_not_found' || attempts === 1);
+  if (attempts <= 1) return false;
+  if (code === 'account_invalid') return true;
+  return code === 'object_not_found' && (operation === 'authorize' || operation === 'capture');
+}
+
+/**
+ * Whether the channel can hold and have taken nothing of an object that it does not know any more, where only a call of
+ * ours brings that about.
+ * @param completion the latest such call of the object, undefined: none was ever made
+ */
+export function provesNothingMoved(completion: Pick<ChannelCall, 'state'> | undefined): boolean {
+  return completion === undefined || completion.state === 'declined' || completion.state === 'not_executed';
 }
 
 /** What the command's caller is told once the call is settled as `state`, with the hold as it is after it. */

@@ -24,6 +24,10 @@ export interface PaymentCapabilities {
   readonly findable: boolean;
   /** True: who pays decides how much arrives and when (crypto): too little, too much and too late happen. */
   readonly payerDecidesAmount: boolean;
+  /** True: what its customer has not opened ends by its time alone, by the channel's clock: it is looked at again once closed. */
+  readonly outlivesCancel?: boolean;
+  /** True: only completePayment takes money, and what it has not completed in time is not known any more. */
+  readonly forgetsUncompleted?: boolean;
 }
 
 /** The statuses of a payment at a channel. */

@@ -21,6 +21,11 @@ export interface ChannelCapabilities {
   readonly holdValiditySeconds: number;
   /** How long the channel answers a repeated idempotency key, in seconds, taken with a margin. */
   readonly idempotencyHorizonSeconds: number;
+  /**
+   * True: what its customer has not opened cannot be closed at the channel, so that money may be held for a hold that has
+   * ended. It is looked at again once it is closed.
+   */
+  readonly outlivesCancel?: boolean;
 }
 
 /** An account with its credentials opened; never logged, never given to a workflow. */
@@ -177,6 +182,8 @@ export interface InboundEvent {
   readonly subject: InboundSubject;
   /** The channel's number of what it speaks of: of the payment or hold, of its trade, or of the refund. */
   readonly objectId?: string;
+  /** The refund's number, where that is news besides its object's: a channel without a list of refunds is asked by it. */
+  readonly channelRefundNo?: string;
   readonly holdfastId?: string;
   /** The idempotency key of the request that brought it about: one of ours means that its answer tells the same. */
   readonly causedByKey?: string;

@@ -197,6 +197,11 @@ function capturedExtra(before: Hold, after: Hold, captured: number): PreAuthEven
   };
 }
 
+/** True when a reading made after the hold was closed still shows money held for it. */
+export function isHeldLate(hold: Hold, snapshot: HoldSnapshot): boolean {
+  return isClosed(hold.status) && snapshot.status === 'requires_capture' && snapshot.amountCapturable > 0;
+}
+
 /** The create was definitely refused: nothing is held, nothing will be. */
 export function applyCreateDecline(hold: Hold, declineCode: string): Transition | null {
   if (isClosed(hold.status) || hold.channelPreAuthNo !== null) return null;

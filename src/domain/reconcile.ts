@@ -136,6 +136,15 @@ interface Contract {
   readonly amount: number;
 }
 
+const LATE_FIELD = { payment: 'amount_paid', pre_auth: 'amount_capturable' } as const;
+
+/** Whether a closed object's channel has more money of it than its row accounts for: paid late, or held late. */
+export function showsLateMoney(kind: keyof typeof LATE_FIELD, differences: readonly Difference[]): boolean {
+  return differences.some(
+    ({ field, ours, theirs }) => field === LATE_FIELD[kind] && Number(theirs) > Number(ours),
+  );
+}
+
 function contract(ours: Contract, theirs: Contract): Difference[] {
   return [...same('currency', ours.currency, theirs.currency), ...same('amount', ours.amount, theirs.amount)];
 }

@@ -14,6 +14,7 @@ export interface NewChannelEvent {
   type: string;
   subject: InboundSubject;
   objectId: string | undefined;
+  channelRefundNo: string | undefined;
   holdfastId: string | undefined;
   causedByKey: string | undefined;
   bodySealed: string;
@@ -25,6 +26,7 @@ export interface WaitingEvent {
   type: string;
   subject: InboundSubject;
   object_id: string | null;
+  channel_refund_no: string | null;
   holdfast_id: string | null;
   attempts: number;
   received_at: Date;
@@ -39,8 +41,9 @@ WITH echo AS (
       AND (state = 'executed' OR (state = 'open' AND last_sent_at > now() - interval '5 seconds'))
   ) AS is_echo
 )
-INSERT INTO channel_events (channel_account_id, event_id, type, object_id, holdfast_id, body_sealed, subject, state, processed_at)
-SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $8::text, CASE WHEN is_echo THEN 'processed' ELSE 'stored' END, CASE WHEN is_echo THEN now() END FROM echo
+INSERT INTO channel_events (channel_account_id, event_id, type, object_id, holdfast_id, body_sealed, subject, channel_refund_no, state,
+  processed_at)
+SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $8::text, $9::text, CASE WHEN is_echo THEN 'processed' ELSE 'stored' END, CASE WHEN is_echo THEN now() END FROM echo
 ON CONFLICT (channel_account_id, event_id) DO NOTHING RETURNING id, state`;
 
 /** @returns the row's id where somebody must be told of the event: not for a repeat, and not for an echo of our own call */
@@ -54,6 +57,7 @@ export async function storeChannelEvent(q: Queryable, event: NewChannelEvent): P
     event.bodySealed,
     event.causedByKey ?? null,
     event.subject,
+    event.channelRefundNo ?? null,
   ]);
   const row = result.rows[0];
   return row?.state === 'stored' ? row.id : undefined;
@@ -68,7 +72,7 @@ export async function markProcessed(q: Queryable, id: number): Promise<void> {
 
 // Events that the API has just stored are its own to signal: the pick-up leaves them alone for a moment.
 const WAITING = `
-SELECT id, channel_account_id, type, subject, object_id, holdfast_id, attempts, received_at FROM channel_events
+SELECT id, channel_account_id, type, subject, object_id, channel_refund_no, holdfast_id, attempts, received_at FROM channel_events
 WHERE state = 'stored' AND next_attempt_at <= now() AND received_at < now() - interval '2 seconds'
 ORDER BY next_attempt_at LIMIT $1`;
 
@@ -107,7 +111,7 @@ export interface EventMatch {
 const MATCH = `
 WITH refund AS (
   SELECT merchant_id, refund_no, object_kind, object_no, closed_at FROM refunds
-  WHERE channel_account_id = $1 AND channel_refund_no = $2
+  WHERE channel_account_id = $1 AND channel_refund_no IN ($2, $7)
   UNION ALL
   SELECT merchant_id, refund_no, object_kind, object_no, closed_at FROM refunds
   WHERE channel_account_id = $1 AND merchant_id = $3 AND refund_no = $4 AND $5::text = 'refund'
@@ -164,6 +168,7 @@ export async function matchEvent(
     accountId: string;
     subject: InboundSubject;
     objectId: string | null;
+    channelRefundNo: string | null;
     holdfastId: string | null;
   },
 ): Promise<EventMatch | undefined> {
@@ -175,6 +180,7 @@ export async function matchEvent(
     named?.no ?? '',
     named?.kind ?? '',
     event.subject,
+    event.channelRefundNo,
   ]);
   let object: EventMatch['object'] | undefined;
   let refund: EventMatch['refund'];

@@ -22,6 +22,7 @@ export interface RefundableRow {
   refund_reserved: number;
   refunded_external: number;
   notify_url: string | null;
+  is_closed: boolean;
 }
 
 const TABLES = {
@@ -49,7 +50,7 @@ const ofBoth = (statement: (table: Table) => string) => ({
 const READ = ofBoth(
   ({ table, number, channelNo, paid }) => `
 SELECT order_no, world, channel, channel_account_id, ${channelNo} AS channel_no, channel_trade_no, currency, status, ${paid} AS paid,
-  refund_reserved, refunded_external, notify_url
+  refund_reserved, refunded_external, notify_url, closed_at IS NOT NULL AS is_closed
 FROM ${table} WHERE merchant_id = $1 AND ${number} = $2`,
 );
 

@@ -194,6 +194,24 @@ describe('refunds', () => {
     ]);
   });
 
+  test('are ours and one, also when known by their call and by the number that a notification names', async () => {
+    const { id, target } = await paid();
+    const call = newIdentity('refund/RF1')('refund/1');
+    const request = { refundNo: 'RF1', target, amount: 10_000, currency: 'CNY' };
+    await adapter.createRefund(request, call, exchange);
+    const named = (await control.books()).trades.find(({ outTradeNo }) => id.startsWith(outTradeNo));
+    const channelRefundNo = named?.refunds[0]?.no ?? '';
+    const { holdfastId, holdfastCall } = call;
+    const ours = { refundNo: 'RF1', holdfastId, holdfastCall };
+    for (const known of [
+      [ours, { channelRefundNo }],
+      [{ channelRefundNo }, ours, ours],
+    ])
+      expect(await adapter.listRefunds(target, exchange, known)).toEqual([
+        { ...ours, channelRefundNo, status: 'succeeded', currency: 'CNY', amount: 10_000 },
+      ]);
+  });
+
   test('are over when the trade is finished', async () => {
     const { id, refund } = await paid();
     await control.post('finish', { out_trade_no: readNumber(id).outNo });

@@ -10,9 +10,10 @@ import { startAlipaySandbox } from '../../dev/alipay-sandbox/server';
 import type { AlipaySandbox } from '../../dev/alipay-sandbox/server';
 import { createAlipayAdapter } from '../../src/channels/alipay/adapter';
 import type { AlipayAdapter } from '../../src/channels/alipay/adapter';
-import type { AlipayEvent } from '../../src/channels/alipay/events';
+import { readNumber } from '../../src/channels/alipay/numbers';
 import { AlipaySdk } from '../../src/channels/alipay/sdk';
 import { InvalidEventSignature } from '../../src/domain/channel';
+import type { InboundEvent } from '../../src/domain/channel';
 import { alipayAccount, alipayControl, newIdentity, openAlipay, tradeInHand } from './alipay-harness';
 import type { AlipayControl } from './alipay-harness';
 import { paymentOf } from './channel-payment.harness';
@@ -158,7 +159,7 @@ describe('notifications', () => {
   });
   afterAll(() => receiver.close());
 
-  const parsed = () => received.map(({ body }) => adapter.parseInboundEvent(body, {}) as AlipayEvent);
+  const parsed = () => received.map(({ body }) => adapter.parseInboundEvent(body, {}) as InboundEvent);
   async function payOne(identity = newIdentity()) {
     const full = { ...request, expiresAtUnixSeconds: Math.floor(Date.now() / 1000) + 600 };
     const created = await adapter.createPayment(full, identity('create/1'), exchange);
@@ -220,6 +221,27 @@ describe('notifications', () => {
       (count) => count === 4,
     );
     expect(parsed().map(({ objectId }) => objectId)).toEqual([ids[1], ids[1], ids[0], ids[0]]);
+  });
+
+  test('of a refund made by hand name its number, and where they do not it is that of the trade', async () => {
+    const id = await payOne();
+    const { outNo } = readNumber(id);
+    await control.post('refund-by-dashboard', { out_trade_no: outNo, amount: 5_000 });
+    await control.post('refund-by-dashboard', { out_trade_no: outNo });
+    await until(
+      () => received.length,
+      (count) => count === 3,
+    );
+    const refunds = (await control.books()).trades[0]?.refunds ?? [];
+    expect(refunds.map(({ amount }) => amount)).toEqual([5_000, 35_000]);
+    const named = parsed().flatMap(({ channelRefundNo }) => channelRefundNo ?? []);
+    expect(named.sort()).toEqual(refunds.map(({ no }) => no).sort());
+    const { app_id: appId, seller_id: sellerId } = sandbox.credentials;
+    const bare = { app_id: appId, seller_id: sellerId, notify_type: 'trade_status_sync', gmt_refund: 'then' };
+    const form = { ...bare, notify_id: 'n1', out_trade_no: outNo, trade_no: '2026', refund_fee: '1.00' };
+    const body = new URLSearchParams(signNotification(form, sandbox.signingKey)).toString();
+    const event = adapter.parseInboundEvent(Buffer.from(body), {});
+    expect(event).toMatchObject({ subject: 'refund', objectId: '2026', channelRefundNo: outNo });
   });
 
   test('for another application or seller are refused, although Alipay signed them', () => {

@@ -3,10 +3,11 @@ import type { ChannelHoldStatus } from '../../src/domain/channel';
 import {
   causeOf,
   EXPIRY_COMMAND_ID,
-  provesNothingHeld,
+  provesNothingMoved,
   resultOf,
   settledBy,
   showsAbsence,
+  speaksOfLastSendOnly,
 } from '../../src/domain/channel-call';
 import type { HoldOperation, CallState } from '../../src/domain/channel-call';
 import type { PreAuthStatus } from '../../src/domain/pre-auth';
@@ -124,17 +125,32 @@ describe('resultOf', () => {
 });
 
 test.each([
-  ['declined', 'card_declined', 1, true],
-  ['declined', 'card_declined', 2, true],
-  ['declined', 'object_not_found', 1, true],
-  ['declined', 'object_not_found', 2, false],
-  ['open', null, 1, false],
-  ['executed', null, 1, false],
-  ['not_executed', null, 1, false],
+  ['declined', true],
+  ['not_executed', true],
+  ['open', false],
+  ['executed', false],
+] as const)('a completion that is %s: nothing has moved is %s', (state, expected) => {
+  expect(provesNothingMoved({ state })).toBe(expected);
+  expect(provesNothingMoved(undefined)).toBe(true);
+});
+
+test.each([
+  ['authorize', 'object_not_found', true],
+  ['capture', 'object_not_found', true],
+  ['create', 'object_not_found', false],
+  ['cancel', 'object_not_found', false],
+  ['refund', 'object_not_found', false],
+  ['capture', 'account_invalid', true],
+  ['refund', 'account_invalid', true],
+  ['capture', 'card_declined', false],
+  ['authorize', 'invalid_state', false],
 ] as const)(
-  'an authorization %s (%s) after %d sends: nothing is held is %s',
-  (state, declineCode, attempts, expected) =>
-    expect(provesNothingHeld({ state, declineCode, attempts })).toBe(expected),
+  '%s declined as %s when it was sent before: of its last send only is %s',
+  (operation, code, expected) => {
+    const decline = { kind: 'declined', code, providerCode: 'X' } as const;
+    expect(speaksOfLastSendOnly({ operation, attempts: 2 }, decline)).toBe(expected);
+    expect(speaksOfLastSendOnly({ operation, attempts: 1 }, decline)).toBe(false);
+  },
 );
 
 describe('showsAbsence', () => {

@@ -7,6 +7,7 @@ import {
   applySnapshot,
   isClosed,
   isHeld,
+  isHeldLate,
   PRE_AUTH_STATUSES,
 } from '../../src/domain/pre-auth';
 import type { Cause, Hold, PreAuthStatus } from '../../src/domain/pre-auth';
@@ -216,4 +217,13 @@ describe('applyDecline', () => {
     expect(applyDecline(hold(status), 'capture', 'invalid_state', 1)).toBeNull();
     expect(applyDecline(hold(status), 'cancel', 'invalid_state', 0)).toBeNull();
   });
+});
+
+test('held late is what a closed hold still shows as held, and nothing else', () => {
+  for (const status of PRE_AUTH_STATUSES)
+    expect(isHeldLate(hold(status), snapshot('requires_capture'))).toBe(isClosed(status));
+  for (const seen of CHANNEL_HOLD_STATUSES)
+    expect(isHeldLate(hold('canceled'), snapshot(seen))).toBe(seen === 'requires_capture');
+  const empty = snapshot('requires_capture', 0, { amountCapturable: 0 });
+  expect(isHeldLate(hold('expired'), empty)).toBe(false);
 });

@@ -4,7 +4,7 @@ import { CHANNEL_PAYMENT_STATUSES } from '../../src/domain/channel-payment';
 import type { RefundSnapshot } from '../../src/domain/channel-payment';
 import { applySnapshot, isClosed, PRE_AUTH_STATUSES } from '../../src/domain/pre-auth';
 import { isPaymentClosed, PAYMENT_STATUSES } from '../../src/domain/payment';
-import { compareHold, comparePayment, compareRefund } from '../../src/domain/reconcile';
+import { compareHold, comparePayment, compareRefund, showsLateMoney } from '../../src/domain/reconcile';
 import type { ComparedRefund, Verdict } from '../../src/domain/reconcile';
 import { AMOUNT, hold, snapshot } from './holds';
 import { payment, paymentSnapshot } from './payments';
@@ -85,6 +85,30 @@ describe('holds', () => {
         else expect(verdict.kind === 'read_again').toBe(wouldChange);
       }),
     );
+  });
+});
+
+describe('late money', () => {
+  const shows = (kind: 'payment' | 'pre_auth', verdict: Verdict) =>
+    verdict.kind === 'differs' && showsLateMoney(kind, verdict.differences);
+
+  it('is what a closed payment was paid and does not know of', () => {
+    const of = (status: Payment['status'], amountPaid: number, lateMoney = 0) =>
+      shows(
+        'payment',
+        comparePayment(paid(status), paymentSnapshot('succeeded', { amountPaid }), { ...ALONE, lateMoney }),
+      );
+    expect(of('expired', AMOUNT)).toBe(true);
+    expect(of('success', AMOUNT + 5)).toBe(true);
+    expect(of('success', AMOUNT - 5)).toBe(false);
+    expect(of('expired', AMOUNT, AMOUNT)).toBe(false);
+  });
+
+  it('is what is held for a closed hold, not what was captured of it', () => {
+    const of = (theirs: 'requires_capture' | 'succeeded', captured = 0) =>
+      shows('pre_auth', compareHold(hold('canceled'), snapshot(theirs, captured), ALONE));
+    expect(of('requires_capture')).toBe(true);
+    expect(of('succeeded', AMOUNT)).toBe(false);
   });
 });
 

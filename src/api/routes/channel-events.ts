@@ -58,6 +58,7 @@ export function channelEventRoutes(deps: ChannelEventDeps): Route[] {
         subject: event.subject,
         // Another system on the same account may put anything into its metadata: what cannot be ours is not kept.
         objectId: printable(event.objectId, 255),
+        channelRefundNo: printable(event.channelRefundNo, 255),
         holdfastId: printable(event.holdfastId, 200),
         causedByKey: printable(event.causedByKey, 255),
         bodySealed: deps.box.seal(rawBody.toString('utf8'), EVENT_BODY_PURPOSE),
@@ -97,8 +98,8 @@ async function tell(
   event: InboundEvent,
 ): Promise<void> {
   try {
-    const { subject, objectId = null, holdfastId = null } = event;
-    const match = await matchEvent(deps.db, { accountId, subject, objectId, holdfastId });
+    const { subject, objectId = null, channelRefundNo = null, holdfastId = null } = event;
+    const match = await matchEvent(deps.db, { accountId, subject, objectId, channelRefundNo, holdfastId });
     const told = match === undefined ? undefined : workflowToTell(match, subject);
     // While a call of ours is under way its answer says the same, and news that reaches a workflow in the moment it
     // closes would throw its task away. The pick-up comes back to these.

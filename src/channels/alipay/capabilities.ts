@@ -26,6 +26,7 @@ export function alipayPaymentCapabilities(contract: ChannelContract = {}): Payme
     // (the same out_trade_no, so the same trade) is the question and the answer.
     findable: false,
     payerDecidesAmount: false,
+    outlivesCancel: true,
   };
 }
 
@@ -39,5 +40,7 @@ export function alipayHoldCapabilities(contract: ChannelContract = {}): ChannelC
     // Set by the contract (Alipay unfreezes by itself then) and told by no interface: 30 days is what Holdfast allows at most.
     holdValiditySeconds: 30 * DAY_SECONDS,
     idempotencyHorizonSeconds: HORIZON_SECONDS,
+    // An order string that nobody has used is unknown to Alipay, and good until its own time is over.
+    outlivesCancel: true,
   };
 }

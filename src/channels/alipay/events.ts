@@ -11,17 +11,12 @@ import { holdOfCapture, readNumber, readPassback, withDetails } from './numbers'
 /** Alipay repeats a notification until it reads exactly this. */
 export const ACKNOWLEDGEMENT = { contentType: 'text/plain; charset=utf-8', body: 'success' } as const;
 
-export type AlipayEvent = InboundEvent & {
-  /** The refund's number, of one made by hand too: the only way to learn of those. */
-  readonly channelRefundNo?: string;
-};
-
 /** @throws InvalidEventSignature for what Alipay has not signed for this application and seller */
 export function parseNotification(
   client: AlipayClient,
   expected: { readonly appId: string; readonly sellerId: string },
   rawBody: Buffer,
-): AlipayEvent {
+): InboundEvent {
   const params = readForm(rawBody);
   if (!client.isNotification(params)) throw refusedEvent();
   // A right signature for another application or seller of the same Alipay key is not for this account.
@@ -30,14 +25,14 @@ export function parseNotification(
   if (expected.sellerId !== '' && payee !== undefined && payee !== expected.sellerId) throw refusedEvent();
   const { holdfastId } = readPassback(params['passback_params']);
   const objectId = objectOf(params);
-  const refundNo = isRefund(params) ? params['out_biz_no'] : undefined;
+  const refundNo = isRefund(params) ? refundNoOf(params) : undefined;
   return {
     eventId: params['notify_id'] ?? createHash('sha256').update(rawBody).digest('hex'),
     type: typeOf(params),
     subject: subjectOf(params),
     ...(objectId === undefined ? {} : { objectId }),
     ...(holdfastId === undefined ? {} : { holdfastId }),
-    ...(refundNo === undefined || refundNo === '' ? {} : { channelRefundNo: refundNo }),
+    ...(refundNo === undefined ? {} : { channelRefundNo: refundNo }),
   };
 }
 
@@ -52,6 +47,12 @@ function readForm(rawBody: Buffer): Record<string, string> {
 type Params = Readonly<Record<string, string>>;
 
 const isRefund = (params: Params): boolean => params['gmt_refund'] !== undefined;
+
+/** Of one made by hand too: the only way to learn of those. One that was made without a number has its trade's. */
+function refundNoOf(params: Params): string | undefined {
+  const refundNo = params['out_biz_no'];
+  return refundNo === undefined || refundNo === '' ? params['out_trade_no'] : refundNo;
+}
 
 function typeOf(params: Params): string {
   const parts = [params['notify_type'] ?? 'unknown', params['trade_status'] ?? params['status']];
@@ -73,6 +74,8 @@ function objectOf(params: Params): string | undefined {
   const { number } = readPassback(params['passback_params']);
   const own = holdOfCapture(outNo) ?? outNo;
   if (number !== undefined && readNumber(number).outNo === own) return number;
+  // Without the words we sent with it only the trade's own number leads to the payment, whose row has it since it was paid.
+  if (own === outNo && isRefund(params)) return params['trade_no'] ?? own;
   const frozen = parseAmount(params['total_freeze_amount']);
   if (params['out_order_no'] === undefined || frozen === undefined) return own;
   return withDetails(outNo, { amount: frozen, currency: currencyOf(params) });

@@ -131,8 +131,7 @@ export async function listRefunds(
   const budget = startBudget(exchange);
   const trades = await tradesOf(context, target, budget);
   const listed: RefundSnapshot[] = [];
-  for (const refund of known) {
-    const channelRefundNo = 'channelRefundNo' in refund ? refund.channelRefundNo : numberOf('R', refund);
+  for (const [channelRefundNo, refund] of byNumber(known)) {
     for (const trade of trades) {
       const node = await readRefund(context, trade, channelRefundNo, budget);
       if (node === undefined) continue;
@@ -142,6 +141,17 @@ export async function listRefunds(
     }
   }
   return listed;
+}
+
+/** One that is known as ours and by its number, from an event, is one refund, and ours. */
+function byNumber(known: readonly KnownRefund[]): Map<string, KnownRefund> {
+  const refunds = new Map<string, KnownRefund>();
+  for (const refund of known) {
+    const isOurs = 'refundNo' in refund;
+    const channelRefundNo = isOurs ? numberOf('R', refund) : refund.channelRefundNo;
+    if (isOurs || !refunds.has(channelRefundNo)) refunds.set(channelRefundNo, refund);
+  }
+  return refunds;
 }
 
 function identityOf(refund: KnownRefund) {
