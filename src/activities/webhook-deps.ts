@@ -1,17 +1,19 @@
 /** What the activities of the webhooks task queue need from the outside, wired in runtime.ts. */
+import type { FailedWebhook } from '../domain/webhook/failed';
 import type { AttemptResult, DeliveryJob } from '../domain/webhook/delivery-policy';
 import type { Logger } from '../observability/logger';
 import type { Database } from '../stores/postgres';
 import type { RetryLease } from '../stores/webhook-lanes';
 import type { DeliveryLease } from '../stores/webhook-leases';
-import type { GivenUp, OverdueRetry } from '../stores/webhook-upkeep';
+import type { OverdueRetry } from '../stores/webhook-upkeep';
 
 /** What a row says after an outcome was recorded. */
 export interface RecordedOutcome {
   readonly notificationId: string;
   readonly status: 'success' | 'failed' | 'retrying' | 'pending';
   readonly attempts: number;
-  readonly nextRetryAtMs: number | null;
+  /** Until the next attempt is due; null when there is none. */
+  readonly pauseMs: number | null;
 }
 
 export interface WebhookActivityDeps {
@@ -23,8 +25,8 @@ export interface WebhookActivityDeps {
   readonly send: (job: DeliveryJob) => Promise<AttemptResult>;
   /** Writes an outcome. @returns what the row says now; undefined when the outcome did not count */
   readonly record: (lease: DeliveryLease, result: AttemptResult) => Promise<RecordedOutcome | undefined>;
-  /** Keeps what was given up where operators look first. A cache: losing an entry loses nothing. */
-  readonly rememberGivenUp: (row: GivenUp) => Promise<void>;
+  /** Keeps what was given up where operators look first. Never rejects: losing an entry loses nothing. */
+  readonly noteFailed: (failed: readonly FailedWebhook[]) => Promise<void>;
   /** Starts the notification's workflow, or wakes it when it runs. @throws when Temporal cannot be reached */
   readonly ensureWorkflow: (row: OverdueRetry) => Promise<void>;
   /** Tells workflows that run to look at their row. */

@@ -3,12 +3,13 @@
  * deletes what is old. Bounded batches in short transactions, safe to run twice and beside itself.
  */
 import { heartbeat } from '@temporalio/activity';
-import { failDeletedEndpoints } from '../stores/webhook-notifications';
+import { failDeletedEndpoints, failDisabledTooLong } from '../stores/webhook-endings';
+import type { EndedNotifications } from '../stores/webhook-endings';
 import {
   deleteDeadLeases,
+  deleteDeletedEndpoints,
   deleteDelivered,
   deleteOldAttempts,
-  failDisabledTooLong,
   findOverdueRetries,
 } from '../stores/webhook-upkeep';
 import type { WebhookActivityDeps } from './webhook-deps';
@@ -52,21 +53,26 @@ export function createWebhookSweepActivities(deps: WebhookActivityDeps) {
 
   /** Ends what waits for deleted endpoints, and what has waited too long for disabled ones. */
   async function endUndeliverable(): Promise<{ deleted: number; disabled: number }> {
-    const deleted = await batches(async (limit) => {
-      const { count, retryingIds } = await failDeletedEndpoints(db, limit);
-      await deps.wake(retryingIds);
-      return count;
-    });
-    const disabled = await batches((limit) => failDisabledTooLong(db, retentionSeconds, limit));
+    const deleted = await batches((limit) => told(failDeletedEndpoints(db, limit)));
+    const disabled = await batches((limit) => told(failDisabledTooLong(db, retentionSeconds, limit)));
     return { deleted, disabled };
   }
 
-  async function deleteOutdated(): Promise<{ notifications: number; leases: number }> {
+  /** @returns how many have ended */
+  async function told(ending: Promise<EndedNotifications>): Promise<number> {
+    const { failed, retryingIds } = await ending;
+    await deps.noteFailed(failed);
+    await deps.wake(retryingIds);
+    return failed.length;
+  }
+
+  async function deleteOutdated(): Promise<{ notifications: number; leases: number; endpoints: number }> {
     const notifications = await batches((limit) => deleteDelivered(db, retentionSeconds, limit));
     // An endpoint that never answers is probed 2 880 times a day, whatever becomes of its notifications.
     await batches((limit) => deleteOldAttempts(db, retentionSeconds, limit));
     const leases = await batches((limit) => deleteDeadLeases(db, DEAD_LEASE_SECONDS, limit));
-    return { notifications, leases };
+    const endpoints = await batches((limit) => deleteDeletedEndpoints(db, retentionSeconds, limit));
+    return { notifications, leases, endpoints };
   }
 
   /** Batch after batch until one finds nothing or the time is up. @returns how many in all */

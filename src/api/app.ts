@@ -86,11 +86,10 @@ function bodyReaderOf(route: Route): (req: Request, res: Response) => Promise<Bu
     });
 }
 
-/** No body at all is an empty object: whether that will do is the schema's business. */
+/** An empty body, whatever it is announced as, is an empty object: whether that will do is the schema's business. */
 function bodyOf(route: Route, req: Request, bytes: Buffer): unknown {
   if (route.rawBody !== undefined || route.request.body === undefined) return {};
-  const announced = req.headers['content-type'] !== undefined;
-  if (bytes.length === 0 && !announced) return {};
+  if (bytes.length === 0) return {};
   requireJson(req.headers);
   return parseJson(bytes);
 }

@@ -5,14 +5,25 @@
  */
 import type { Redis } from 'ioredis';
 import type { FailedWebhook } from '../domain/webhook/failed';
+import type { Logger } from '../observability/logger';
 
 const KEPT_SECONDS = 7 * 24 * 3_600;
 const QUEUE = 'webhook:failed:queue';
 const QUEUE_LENGTH = 10_000;
 
-/** @throws Error when Redis cannot be reached */
-export async function noteFailedWebhooks(redis: Redis, failed: readonly FailedWebhook[]): Promise<void> {
-  if (failed.length === 0) return;
+export type NoteFailed = (failed: readonly FailedWebhook[]) => Promise<void>;
+
+/** Whoever has ended notifications says so here. Never rejects: that Redis cannot be reached is logged. */
+export function createNoteFailed(redis: Redis, log: Logger): NoteFailed {
+  return async (failed) => {
+    if (failed.length === 0) return;
+    await note(redis, failed).catch((error: unknown) => {
+      log.warn({ err: error, count: failed.length }, 'given-up webhooks were not noted in Redis');
+    });
+  };
+}
+
+async function note(redis: Redis, failed: readonly FailedWebhook[]): Promise<void> {
   const pipeline = redis.pipeline();
   for (const one of failed) {
     const key = `webhook:failed:${one.merchantId}:${one.paymentNo}`;

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { WebhookBody, WebhookEvent } from '../domain/webhook/events';
 import { priorityBonusMs } from '../domain/webhook/priority';
+import { normalUrl } from '../domain/webhook/url';
 import type { Queryable } from './postgres';
 
 export interface ObjectEvent {
@@ -43,31 +44,51 @@ function uuidV5(name: string): string {
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
-// A notify_url belongs to the implicit endpoint of its origin; where it is an explicit endpoint's URL already, that one
-// is told and the implicit one is not. Disabled endpoints get their rows too: these wait.
-const APPEND = `
-WITH event AS (
+/**
+ * The part of a statement that writes the events of one object with their notifications, as `WITH` queries; the last,
+ * `told`, has a row per notification added. A repeat adds nothing. A notify_url belongs to the implicit endpoint of its
+ * origin; where it is an explicit endpoint's URL already, that one is told and the implicit one is not. Disabled endpoints
+ * get their rows too: these wait.
+ * @param merchant SQL of the merchant's id
+ * @param events SQL of what eventsParameter() gives
+ * @param condition SQL that must hold, or nothing is written
+ */
+export const appendEventsSql = (merchant: string, events: string, condition: string) => `
+given AS (
+  SELECT g.* FROM jsonb_to_recordset(${events}::jsonb) AS g (id uuid, object_kind text, object_no text, payment_no text, sequence int,
+    type text, status text, data jsonb, notify_url text, notify_origin text, notify_normal_url text, body text,
+    default_max_retries int, head_start_ms float8)
+  WHERE ${condition}
+), event AS (
   INSERT INTO payment_events (merchant_id, object_kind, object_no, sequence, type, status, data)
-  VALUES ($1::uuid, $2, $3::text, $4, $5::text, $6::text, $7::jsonb)
+  SELECT ${merchant}, object_kind, object_no, sequence, type, status, data FROM given
   ON CONFLICT (merchant_id, object_kind, object_no, sequence) DO NOTHING
 ), explicit AS (
-  SELECT id, url, max_retries FROM webhook_endpoints
-  WHERE merchant_id = $1::uuid AND kind = 'explicit' AND deleted_at IS NULL AND (event_filter = '{}' OR $5::text = ANY (event_filter))
+  SELECT g.id AS event_id, e.id, e.url, coalesce(e.normal_url, e.url) AS normal_url, e.max_retries
+  FROM webhook_endpoints e JOIN given g ON e.event_filter = '{}' OR g.type = ANY (e.event_filter)
+  WHERE e.merchant_id = ${merchant} AND e.kind = 'explicit' AND e.deleted_at IS NULL
 ), target AS (
-  SELECT id, url, max_retries FROM explicit
+  SELECT event_id, id, url, max_retries FROM explicit
   UNION ALL
-  SELECT id, $8::text, max_retries FROM webhook_endpoints
-  WHERE merchant_id = $1::uuid AND kind = 'implicit' AND deleted_at IS NULL AND url = $9::text
-    AND NOT EXISTS (SELECT 1 FROM explicit WHERE explicit.url = $8::text)
-)
-INSERT INTO webhook_notifications (id, event_id, endpoint_id, merchant_id, payment_no, event, url, payload, body, max_attempts, rank)
-SELECT gen_random_uuid(), $10::uuid, id, $1::uuid, $15::text, $5::text, url, $11::jsonb, $12::text, coalesce(max_retries, $13::int) + 1,
-  now() - $14::float8 * interval '1 millisecond'
-FROM target
-ON CONFLICT (event_id, endpoint_id) DO NOTHING`;
+  SELECT g.id, e.id, g.notify_url, e.max_retries FROM webhook_endpoints e JOIN given g ON e.url = g.notify_origin
+  WHERE e.merchant_id = ${merchant} AND e.kind = 'implicit' AND e.deleted_at IS NULL
+    AND NOT EXISTS (SELECT 1 FROM explicit x WHERE x.event_id = g.id AND x.normal_url = g.notify_normal_url)
+), told AS (
+  INSERT INTO webhook_notifications (id, event_id, endpoint_id, merchant_id, payment_no, event, url, payload, body, max_attempts, rank)
+  SELECT gen_random_uuid(), g.id, t.id, ${merchant}, g.payment_no, g.type, t.url, g.body::jsonb, g.body,
+    coalesce(t.max_retries, g.default_max_retries) + 1, now() - g.head_start_ms * interval '1 millisecond'
+  FROM target t JOIN given g ON g.id = t.event_id
+  ON CONFLICT (event_id, endpoint_id) DO NOTHING RETURNING 1
+)`;
+
+const APPEND = `WITH ${appendEventsSql('$1::uuid', '$2', 'true')} SELECT count(*)::int AS told FROM told`;
 
 /** Transactions that have added notifications: after their commit the relays are told, after others nobody is. */
 const withNews = new WeakSet<Queryable>();
+
+export function noteNews(tx: Queryable): void {
+  withNews.add(tx);
+}
 
 /** Whether this transaction has added notifications; asked once, before its commit. */
 export function takeNews(tx: Queryable): boolean {
@@ -76,6 +97,16 @@ export function takeNews(tx: Queryable): boolean {
 
 /** Appends the event and its notifications; a repeat adds nothing. */
 export async function appendEvent(q: Queryable, event: ObjectEvent): Promise<void> {
+  const { rows } = await q.query<{ told: number }>(APPEND, [event.merchantId, eventsParameter([event])]);
+  if ((rows[0]?.told ?? 0) > 0) noteNews(q);
+}
+
+/** The events of one object as appendEventsSql() takes them. */
+export function eventsParameter(events: readonly ObjectEvent[]): string {
+  return JSON.stringify(events.map(eventRow));
+}
+
+function eventRow(event: ObjectEvent) {
   const paymentNo = event.paymentNo ?? event.objectNo;
   const body: WebhookBody = {
     event: event.type,
@@ -87,25 +118,22 @@ export async function appendEvent(q: Queryable, event: ObjectEvent): Promise<voi
     timestamp: Math.floor(event.at.getTime() / 1000),
     extra: { ...event.extra, sequence: event.sequence },
   };
-  const bytes = JSON.stringify(body);
-  const added = await q.query(APPEND, [
-    event.merchantId,
-    event.objectKind,
-    event.objectNo,
-    event.sequence,
-    event.type,
-    event.status,
-    event.extra,
-    event.notifyUrl,
-    event.notifyUrl === null ? null : new URL(event.notifyUrl).origin,
-    eventId(event),
-    bytes,
-    bytes,
-    event.defaultMaxRetries,
-    priorityBonusMs(event.amount, event.currency),
-    paymentNo,
-  ]);
-  if ((added.rowCount ?? 0) > 0) withNews.add(q);
+  return {
+    id: eventId(event),
+    object_kind: event.objectKind,
+    object_no: event.objectNo,
+    payment_no: paymentNo,
+    sequence: event.sequence,
+    type: event.type,
+    status: event.status,
+    data: event.extra,
+    notify_url: event.notifyUrl,
+    notify_origin: event.notifyUrl === null ? null : new URL(event.notifyUrl).origin,
+    notify_normal_url: event.notifyUrl === null ? null : normalUrl(event.notifyUrl),
+    body: JSON.stringify(body),
+    default_max_retries: event.defaultMaxRetries,
+    head_start_ms: priorityBonusMs(event.amount, event.currency),
+  };
 }
 
 /** An event of no payment: a test, or news of another endpoint. Explicit endpoints only, as there is no notify_url. */

@@ -67,13 +67,20 @@ export async function openGate(tx: Queryable, endpointId: string): Promise<boole
 /** Retries that wait for an endpoint which answers again; beyond this many the rest keep their own time. */
 const RELEASED_AT_ONCE = 10_000;
 
-// What was tried while the endpoint did not answer need not wait out its pause, whoever carries it.
+const WAITS_FOR_ITS_TIME = `
+  (n.status = 'retrying' OR (n.status = 'pending' AND n.attempts > 0 AND n.next_retry_at > now()))`;
+
+// What was tried while the endpoint did not answer need not wait out its pause, whoever carries it. Locked in the order
+// of the ids, because successes that are recorded at the same time do not wait for the endpoint's lock.
 const RELEASE = `
-WITH waiting AS (
+WITH waiting AS MATERIALIZED (
   SELECT n.id, n.status FROM webhook_notifications n
-  WHERE n.endpoint_id = $1 AND (n.status = 'retrying' OR (n.status = 'pending' AND n.attempts > 0 AND n.next_retry_at > now()))
-    AND NOT EXISTS (SELECT FROM webhook_leases l WHERE l.notification_id = n.id AND l.until > now())
-  LIMIT ${RELEASED_AT_ONCE} FOR NO KEY UPDATE
+  WHERE n.id IN (
+      SELECT n.id FROM webhook_notifications n WHERE n.endpoint_id = $1 AND ${WAITS_FOR_ITS_TIME}
+        AND NOT EXISTS (SELECT FROM webhook_leases l WHERE l.notification_id = n.id AND l.until > now())
+      LIMIT ${RELEASED_AT_ONCE})
+    AND ${WAITS_FOR_ITS_TIME}
+  ORDER BY n.id FOR NO KEY UPDATE
 ), released AS (
   UPDATE webhook_notifications n SET status = 'pending', next_retry_at = now(), updated_at = now()
   FROM waiting w WHERE n.id = w.id

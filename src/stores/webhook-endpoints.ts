@@ -5,6 +5,7 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { WebhookEvent } from '../domain/webhook/events';
+import { normalUrl } from '../domain/webhook/url';
 import { microsOf, sinceEpoch } from './page';
 import type { Page } from './page';
 import type { Queryable } from './postgres';
@@ -71,8 +72,8 @@ const LIVE_EXPLICIT = `
 SELECT id, url FROM webhook_endpoints WHERE merchant_id = $1 AND kind = 'explicit' AND deleted_at IS NULL`;
 
 const INSERT = `
-INSERT INTO webhook_endpoints (id, merchant_id, kind, url, event_filter, enabled, max_retries, secret_sealed, disabled_at, disabled_reason)
-VALUES ($1, $2, 'explicit', $3, $4, $5::boolean, $6, $7, CASE WHEN NOT $5::boolean THEN now() END, CASE WHEN NOT $5::boolean THEN 'MERCHANT' END)
+INSERT INTO webhook_endpoints (id, merchant_id, kind, url, normal_url, event_filter, enabled, max_retries, secret_sealed, disabled_at, disabled_reason)
+VALUES ($1, $2, 'explicit', $3, $8, $4, $5::boolean, $6, $7, CASE WHEN NOT $5::boolean THEN now() END, CASE WHEN NOT $5::boolean THEN 'MERCHANT' END)
 RETURNING ${COLUMNS}`;
 
 export interface NewEndpoint {
@@ -98,7 +99,7 @@ export async function createEndpoint(tx: Queryable, endpoint: NewEndpoint): Prom
   const same = live.find((other) => isSameUrl(other.url, url));
   if (same !== undefined) return { kind: 'exists', id: same.id };
   if (live.length >= MAX_EXPLICIT_ENDPOINTS) return { kind: 'limit' };
-  const values = [id, merchantId, url, [...eventFilter], enabled, maxRetries, secretSealed];
+  const values = [id, merchantId, url, [...eventFilter], enabled, maxRetries, secretSealed, normalUrl(url)];
   const row = (await tx.query<EndpointRow>(INSERT, values)).rows[0];
   if (row === undefined) throw new Error('the insert of a webhook endpoint returned no row');
   return { kind: 'created', endpoint: row };
@@ -115,9 +116,8 @@ export async function findEndpointOfUrl(
   return live.find((other) => other.id !== exceptId && isSameUrl(other.url, url))?.id;
 }
 
-/** `HTTPS://Shop.example` and `https://shop.example/` are asked alike. */
 function isSameUrl(a: string, b: string): boolean {
-  return new URL(a).href === new URL(b).href;
+  return normalUrl(a) === normalUrl(b);
 }
 
 const FIND = `SELECT ${COLUMNS} FROM webhook_endpoints WHERE id = $1 AND merchant_id = $2 AND deleted_at IS NULL`;
@@ -155,7 +155,7 @@ export async function listEndpoints(q: Queryable, merchantId: string, page: Page
 const RESET_GATE = `gated_at = NULL, next_probe_at = NULL, probes = 0, ramp = NULL, failures_in_row = 0, failing_since = NULL`;
 
 const UPDATE = `
-UPDATE webhook_endpoints SET url = $2, event_filter = $3, max_retries = $4, enabled = $5::boolean,
+UPDATE webhook_endpoints SET url = $2, normal_url = $6, event_filter = $3, max_retries = $4, enabled = $5::boolean,
   disabled_at = CASE WHEN NOT $5::boolean THEN coalesce(disabled_at, now()) END,
   disabled_reason = CASE WHEN NOT $5::boolean THEN coalesce(disabled_reason, 'MERCHANT') END, updated_at = now()
 WHERE id = $1 RETURNING ${COLUMNS}`;
@@ -176,7 +176,14 @@ export async function updateEndpoint(
   const next = { ...row, ...change };
   const isFreshStart = next.url !== row.url || (next.enabled && !row.enabled);
   if (isFreshStart) await tx.query(RESET, [row.id]);
-  const values = [row.id, next.url, [...next.event_filter], next.max_retries, next.enabled];
+  const values = [
+    row.id,
+    next.url,
+    [...next.event_filter],
+    next.max_retries,
+    next.enabled,
+    normalUrl(next.url),
+  ];
   const updated = (await tx.query<EndpointRow>(UPDATE, values)).rows[0];
   if (updated === undefined)
     throw new Error(`webhook endpoint ${row.id} is gone although its row was locked`);

@@ -2,10 +2,12 @@
  * Who sends what next. A lane is one endpoint; a claim is a lease per notification. Every claim and every change of an
  * endpoint's state is made under the lock of its row, so that its limit holds over all processes.
  */
+import type { FailedWebhook } from '../domain/webhook/failed';
 import { sharesOf } from '../domain/webhook/gate';
 import { withForgettableTransaction, withTransaction } from './postgres';
 import type { Database, Queryable } from './postgres';
 import type { SecretBox } from './secret-box';
+import { endWithEndpoint } from './webhook-endings';
 import { LEASED_COLUMNS, LEASED_JOIN, leaseOf } from './webhook-leases';
 import type { DeliveryLease, LeasedRow } from './webhook-leases';
 
@@ -147,8 +149,10 @@ SELECT e.id, e.enabled, e.deleted_at IS NOT NULL AS deleted, e.gated_at IS NOT N
 FROM webhook_endpoints e JOIN webhook_notifications n ON n.endpoint_id = e.id WHERE n.id = $1
 FOR NO KEY UPDATE OF e`;
 
+// How long to wait is told as a length of time, because the clocks of whoever waits need not agree with this one.
 const READ_FOR_RETRY = `
-SELECT n.status, n.next_retry_at, l.until AS lease_until,
+SELECT n.status, ceil(extract(epoch FROM n.next_retry_at - now()) * 1000)::float8 AS due_in_ms,
+  ceil(extract(epoch FROM l.until - now()) * 1000)::float8 AS leased_for_ms,
   (SELECT count(*) FROM webhook_leases b WHERE b.endpoint_id = n.endpoint_id AND b.until > now()) AS busy
 FROM webhook_notifications n LEFT JOIN webhook_leases l ON l.notification_id = n.id AND l.until > now()
 WHERE n.id = $1`;
@@ -168,18 +172,14 @@ const HAND_BACK = `
 UPDATE webhook_notifications SET status = 'pending', next_retry_at = now(), updated_at = now()
 WHERE id = $1 AND status = 'retrying'`;
 
-const END_WITH_ENDPOINT = `
-UPDATE webhook_notifications SET status = 'failed', failed_at = now(), error = 'ENDPOINT_DELETED', updated_at = now()
-WHERE id = $1 AND status = 'retrying'`;
-
 export type RetryLease =
   | { readonly kind: 'leased'; readonly lease: DeliveryLease }
-  /** The row is no longer `retrying`: whoever carried it has nothing to do any more. */
-  | { readonly kind: 'ended' }
+  /** The row is no longer `retrying`: whoever carried it has nothing to do any more. `failed`: what was ended just now. */
+  | { readonly kind: 'ended'; readonly failed: readonly FailedWebhook[] }
   /** The endpoint is gated, disabled or full: the row is `pending` now and the relay carries it. */
   | { readonly kind: 'handed_back' }
-  /** Somebody else is sending it, or it is not due yet. */
-  | { readonly kind: 'wait'; readonly untilMs: number };
+  /** Somebody else is sending it, or it is not due yet: for so many milliseconds from now. */
+  | { readonly kind: 'wait'; readonly pauseMs: number };
 
 interface EndpointForRetry {
   id: string;
@@ -203,30 +203,27 @@ export async function leaseForRetry(
   return withTransaction(db, async (tx) => {
     const endpoint = (await tx.query<EndpointForRetry>(LOCK_FOR_RETRY, [notificationId])).rows[0];
     const row = await readForRetry(tx, notificationId);
-    if (endpoint === undefined || row?.status !== 'retrying') return { kind: 'ended' };
-    if (row.lease_until !== null) return { kind: 'wait', untilMs: row.lease_until.getTime() };
-    if (endpoint.deleted) {
-      await tx.query(END_WITH_ENDPOINT, [notificationId]);
-      return { kind: 'ended' };
-    }
+    if (endpoint === undefined || row?.status !== 'retrying') return { kind: 'ended', failed: [] };
+    if (row.leased_for_ms !== null) return { kind: 'wait', pauseMs: row.leased_for_ms };
+    if (endpoint.deleted)
+      return { kind: 'ended', failed: (await endWithEndpoint(tx, notificationId)).failed };
     const limit = Math.min(endpoint.ramp ?? Infinity, settings.maxInFlightPerEndpoint);
     if (!endpoint.enabled || endpoint.gated || row.busy >= limit) {
       await tx.query(HAND_BACK, [notificationId]);
       return { kind: 'handed_back' };
     }
-    if (!evenIfEarly && row.next_retry_at.getTime() > Date.now())
-      return { kind: 'wait', untilMs: row.next_retry_at.getTime() };
+    if (!evenIfEarly && row.due_in_ms > 0) return { kind: 'wait', pauseMs: row.due_in_ms };
     const leased = (await tx.query<LeasedRow>(LEASE_ONE, [notificationId, settings.leaseSeconds])).rows[0];
     return leased === undefined
-      ? { kind: 'ended' }
+      ? { kind: 'ended', failed: [] }
       : { kind: 'leased', lease: leaseOf(box, leased, 'retry') };
   });
 }
 
 interface RowForRetry {
   status: string;
-  next_retry_at: Date;
-  lease_until: Date | null;
+  due_in_ms: number;
+  leased_for_ms: number | null;
   busy: number;
 }
 

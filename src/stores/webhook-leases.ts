@@ -31,12 +31,14 @@ export interface LeasedRow {
   secret_sealed: string | null;
   previous_secret_sealed: string | null;
   merchant_secret_sealed: string;
+  previous_merchant_secret_sealed: string | null;
 }
 
 export const LEASED_COLUMNS = `n.id, n.event_id, n.event, n.body, n.attempts, n.endpoint_id, n.merchant_id, e.kind, leased.token,
   CASE e.kind WHEN 'explicit' THEN e.url ELSE n.url END AS url, e.secret_sealed,
   CASE WHEN e.previous_secret_until > now() THEN e.previous_secret_sealed END AS previous_secret_sealed,
-  m.webhook_secret_sealed AS merchant_secret_sealed`;
+  m.webhook_secret_sealed AS merchant_secret_sealed,
+  CASE WHEN m.previous_webhook_secret_until > now() THEN m.previous_webhook_secret_sealed END AS previous_merchant_secret_sealed`;
 export const LEASED_JOIN = `FROM leased JOIN webhook_notifications n ON n.id = leased.notification_id
   JOIN webhook_endpoints e ON e.id = n.endpoint_id JOIN merchants m ON m.id = n.merchant_id`;
 
@@ -60,11 +62,13 @@ function openOnce(box: SecretBox, sealed: string | null, purpose: string): reado
 }
 
 export function leaseOf(box: SecretBox, row: LeasedRow, kind: DeliveryKind): DeliveryLease {
-  const current =
+  // An endpoint without a secret of its own signs with its merchant's default.
+  const [purpose, secret, older] =
     row.secret_sealed === null
-      ? openOnce(box, row.merchant_secret_sealed, WEBHOOK_SECRET_PURPOSE)
-      : openOnce(box, row.secret_sealed, ENDPOINT_SECRET_PURPOSE);
-  const previous = openOnce(box, row.previous_secret_sealed, ENDPOINT_SECRET_PURPOSE);
+      ? ([WEBHOOK_SECRET_PURPOSE, row.merchant_secret_sealed, row.previous_merchant_secret_sealed] as const)
+      : ([ENDPOINT_SECRET_PURPOSE, row.secret_sealed, row.previous_secret_sealed] as const);
+  const current = openOnce(box, secret, purpose);
+  const previous = openOnce(box, older, purpose);
   const { id: notificationId, event_id: eventId, event, body, url } = row;
   return {
     job: {

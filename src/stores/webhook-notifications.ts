@@ -3,7 +3,6 @@
  * row (lockEndpoint), as the relay and the retries do. A live lease means that somebody is sending the notification: its
  * status is left to whoever that is.
  */
-import type { EndReason } from '../domain/webhook/delivery-policy';
 import type { WebhookEvent } from '../domain/webhook/events';
 import { microsOf, sinceEpoch } from './page';
 import type { Page } from './page';
@@ -11,8 +10,6 @@ import type { Queryable } from './postgres';
 
 export const NOTIFICATION_STATUSES = ['pending', 'retrying', 'success', 'failed'] as const;
 export type NotificationStatus = (typeof NOTIFICATION_STATUSES)[number];
-
-const ENDPOINT_DELETED: EndReason = 'ENDPOINT_DELETED';
 
 export interface NotificationRow {
   readonly id: string;
@@ -157,9 +154,11 @@ WITH batch AS (
   SELECT n.id FROM webhook_notifications n
   WHERE n.endpoint_id = $1 AND n.status = 'failed' AND n.created_at >= $2 AND ${NOT_LEASED}
   ORDER BY n.created_at, n.id LIMIT $3
+), locked AS MATERIALIZED (
+  SELECT id FROM webhook_notifications WHERE id IN (SELECT id FROM batch) AND status = 'failed' ORDER BY id FOR NO KEY UPDATE
 )
 UPDATE webhook_notifications n SET status = 'pending', attempts = 0, next_retry_at = now(), failed_at = NULL, updated_at = now()
-FROM batch WHERE n.id = batch.id AND n.status = 'failed'
+FROM locked WHERE n.id = locked.id
 RETURNING n.created_at`;
 
 export interface RecoveredBatch {
@@ -187,68 +186,4 @@ WHERE n.endpoint_id = $1 AND n.status = 'failed' AND n.created_at >= $2 AND ${NO
 /** Whether recoverNotifications would find anything. */
 export async function hasFailed(q: Queryable, endpointId: string, since: Date): Promise<boolean> {
   return (await q.query(ANY_FAILED, [endpointId, since])).rowCount === 1;
-}
-
-// Each status by itself and never-tried apart from tried, as the partial indexes have them: an endpoint with a million
-// delivered rows costs no more than one with none.
-const waitingOf = (endpoint: string, limit: string) => `
-  (SELECT n.id, n.status FROM webhook_notifications n
-   WHERE n.endpoint_id = ${endpoint} AND n.status = 'pending' AND n.attempts = 0 AND ${NOT_LEASED} LIMIT ${limit})
-  UNION ALL
-  (SELECT n.id, n.status FROM webhook_notifications n
-   WHERE n.endpoint_id = ${endpoint} AND n.status = 'pending' AND n.attempts > 0 AND ${NOT_LEASED} LIMIT ${limit})
-  UNION ALL
-  (SELECT n.id, n.status FROM webhook_notifications n
-   WHERE n.endpoint_id = ${endpoint} AND n.status = 'retrying' AND ${NOT_LEASED} LIMIT ${limit})`;
-
-const END_BATCH = `
-UPDATE webhook_notifications n SET status = 'failed', failed_at = now(), error = '${ENDPOINT_DELETED}', updated_at = now()
-FROM batch WHERE n.id = batch.id AND n.status IN ('pending', 'retrying')
-RETURNING n.id, batch.status = 'retrying' AS was_retrying`;
-
-const END_WAITING = `
-WITH batch AS (SELECT id, status FROM (${waitingOf('$1', '$2')}) AS waiting LIMIT $2) ${END_BATCH}`;
-
-// The locks are taken before the batch is read from the endpoints that were locked. Several sweeps pass each other by.
-const END_OF_DELETED = `
-WITH gone AS (
-  SELECT e.id FROM webhook_endpoints e WHERE e.deleted_at IS NOT NULL AND (
-    EXISTS (SELECT 1 FROM webhook_notifications n WHERE n.endpoint_id = e.id AND n.status = 'pending' AND n.attempts = 0 AND ${NOT_LEASED}) OR
-    EXISTS (SELECT 1 FROM webhook_notifications n WHERE n.endpoint_id = e.id AND n.status = 'pending' AND n.attempts > 0 AND ${NOT_LEASED}) OR
-    EXISTS (SELECT 1 FROM webhook_notifications n WHERE n.endpoint_id = e.id AND n.status = 'retrying' AND ${NOT_LEASED}))
-  LIMIT 20 FOR NO KEY UPDATE SKIP LOCKED
-), batch AS (
-  SELECT waiting.id, waiting.status FROM gone CROSS JOIN LATERAL (${waitingOf('gone.id', '$1')}) AS waiting LIMIT $1
-) ${END_BATCH}`;
-
-export interface EndedNotifications {
-  readonly count: number;
-  /** Those a workflow carries, which may be told to look at its row and end. */
-  readonly retryingIds: string[];
-}
-
-/** Ends waiting notifications of an endpoint that is being deleted, at most `limit`. The caller holds its lock. */
-export async function endWaiting(
-  tx: Queryable,
-  endpointId: string,
-  limit: number,
-): Promise<EndedNotifications> {
-  return endedOf((await tx.query<EndedRow>(END_WAITING, [endpointId, limit])).rows);
-}
-
-/**
- * Ends waiting notifications of deleted endpoints, at most `limit`: what a deletion left over, and what was appended in
- * transactions that did not see it yet. Takes the endpoints' locks itself.
- */
-export async function failDeletedEndpoints(q: Queryable, limit: number): Promise<EndedNotifications> {
-  return endedOf((await q.query<EndedRow>(END_OF_DELETED, [limit])).rows);
-}
-
-interface EndedRow {
-  id: string;
-  was_retrying: boolean;
-}
-
-function endedOf(rows: readonly EndedRow[]): EndedNotifications {
-  return { count: rows.length, retryingIds: rows.filter((row) => row.was_retrying).map((row) => row.id) };
 }

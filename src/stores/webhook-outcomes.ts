@@ -1,5 +1,5 @@
 /** Outcomes of attempts, written in batches: successes in one statement, failures per endpoint under its lock. */
-import type { AttemptResult, EndpointKind } from '../domain/webhook/delivery-policy';
+import type { AttemptResult, EndpointKind, EndReason } from '../domain/webhook/delivery-policy';
 import type { EndpointHealth } from '../domain/webhook/gate';
 import type { Queryable } from './postgres';
 import type { DeliveryKind, DeliveryLease } from './webhook-leases';
@@ -31,15 +31,22 @@ const LOG_ATTEMPT = `INSERT INTO webhook_attempts
     (notification_id, attempt, kind, url, started_at, duration_ms, status_code, response, error)
   SELECT g.id, g.attempt, g.kind, g.url, g.started_at, g.duration_ms, g.status_code, g.response, g.error FROM given g`;
 
-// A success counts whoever holds the lease by now: the merchant has been told, nothing can take that back.
+// When it was tried, by the clock that gates endpoints: a probe chooses by what was tried since. (The log keeps the time
+// of whoever sent it, for people.)
+const TRIED_AT = `now() - g.duration_ms * interval '1 millisecond'`;
+
+// A success counts whoever holds the lease by now: the merchant has been told, nothing can take that back. No lock of
+// the endpoint is taken, so the rows are locked in the order of their ids, as everywhere.
 const SUCCESSES = `
 WITH ${GIVEN}, released AS (
   DELETE FROM webhook_leases l USING given g WHERE l.notification_id = g.id AND l.token = g.token
+), locked AS MATERIALIZED (
+  SELECT id FROM webhook_notifications WHERE id = ANY ($1::uuid[]) AND status <> 'success' ORDER BY id FOR NO KEY UPDATE
 ), done AS (
   UPDATE webhook_notifications n SET status = 'success', attempts = greatest(n.attempts + 1, g.attempt),
     status_code = g.status_code, response = g.response, error = NULL, succeeded_at = now(), failed_at = NULL,
-    last_attempt_at = g.started_at, updated_at = now()
-  FROM given g WHERE n.id = g.id AND n.status <> 'success'
+    last_attempt_at = ${TRIED_AT}, updated_at = now()
+  FROM given g JOIN locked ON locked.id = g.id WHERE n.id = g.id AND n.status <> 'success'
   RETURNING n.id, n.endpoint_id, n.attempts
 ), logged AS (
   ${LOG_ATTEMPT} JOIN done ON done.id = g.id
@@ -76,6 +83,8 @@ export interface LockedEndpoint extends EndpointHealth {
   readonly ramp: number | null;
   /** How many of its notifications a workflow carries. */
   readonly inRetry: number;
+  /** By the clock of the database, which all its other times are of. */
+  readonly nowMs: number;
 }
 
 interface EndpointRow {
@@ -90,11 +99,12 @@ interface EndpointRow {
   failures_in_row: number;
   failing_since: Date | null;
   last_success_at: Date | null;
+  now: Date;
 }
 
 const LOCK = `
 SELECT id, merchant_id, kind, url, enabled, deleted_at IS NOT NULL AS deleted, gated_at IS NOT NULL AS gated, ramp,
-  failures_in_row, failing_since, last_success_at
+  failures_in_row, failing_since, last_success_at, now() AS now
 FROM webhook_endpoints WHERE id = $1 FOR NO KEY UPDATE`;
 const IN_RETRY = `SELECT count(*) AS n FROM webhook_notifications WHERE endpoint_id = $1 AND status = 'retrying'`;
 
@@ -116,6 +126,7 @@ export async function lockEndpointHealth(tx: Queryable, endpointId: string): Pro
     failingSinceMs: row.failing_since?.getTime() ?? null,
     lastSuccessAtMs: row.last_success_at?.getTime() ?? null,
     inRetry,
+    nowMs: row.now.getTime(),
   };
 }
 
@@ -124,7 +135,7 @@ WITH given AS (SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS g (id, token)), r
   DELETE FROM webhook_leases l USING given g WHERE l.notification_id = g.id AND l.token = g.token RETURNING l.notification_id AS id
 )
 SELECT n.id, n.merchant_id, n.payment_no, n.event, n.status, n.attempts, n.max_attempts
-FROM webhook_notifications n JOIN released r ON r.id = n.id FOR NO KEY UPDATE OF n`;
+FROM webhook_notifications n JOIN released r ON r.id = n.id ORDER BY n.id FOR NO KEY UPDATE OF n`;
 
 export interface LeasedState {
   id: string;
@@ -148,17 +159,21 @@ export interface FailureWrite {
   readonly attempted: Attempted;
   readonly status: 'pending' | 'retrying' | 'failed';
   readonly attempts: number;
-  /** Null leaves it as it is. */
-  readonly nextRetryAtMs: number | null;
+  /** From now until the next attempt; null leaves that as it is. */
+  readonly pauseMs: number | null;
+  /** Why it ended, where the attempt does not say it. */
+  readonly endReason: EndReason | null;
 }
 
 const FAILURES = `
 WITH ${GIVEN}, verdict AS (
-  SELECT * FROM unnest($1::uuid[], $11::text[], $12::int[], $13::timestamptz[]) AS v (id, status, attempts, next_retry_at)
+  SELECT * FROM unnest($1::uuid[], $11::text[], $12::int[], $13::float8[], $14::text[])
+    AS v (id, status, attempts, pause_ms, end_reason)
 ), written AS (
   UPDATE webhook_notifications n SET status = v.status, attempts = v.attempts, status_code = g.status_code,
-    response = g.response, error = g.error, next_retry_at = coalesce(v.next_retry_at, n.next_retry_at),
-    failed_at = CASE WHEN v.status = 'failed' THEN now() END, last_attempt_at = g.started_at, updated_at = now()
+    response = g.response, error = coalesce(v.end_reason, g.error),
+    next_retry_at = coalesce(now() + v.pause_ms * interval '1 millisecond', n.next_retry_at),
+    failed_at = CASE WHEN v.status = 'failed' THEN now() END, last_attempt_at = ${TRIED_AT}, updated_at = now()
   FROM given g JOIN verdict v ON v.id = g.id WHERE n.id = g.id AND n.status IN ('pending', 'retrying')
 )
 ${LOG_ATTEMPT}`;
@@ -169,6 +184,7 @@ export async function writeFailures(tx: Queryable, writes: readonly FailureWrite
     ...attemptArrays(writes.map(({ attempted }) => attempted)),
     writes.map(({ status }) => status),
     writes.map(({ attempts }) => attempts),
-    writes.map(({ nextRetryAtMs }) => (nextRetryAtMs === null ? null : new Date(nextRetryAtMs))),
+    writes.map(({ pauseMs }) => pauseMs),
+    writes.map(({ endReason }) => endReason),
   ]);
 }

@@ -36,6 +36,7 @@ async function carry({ notificationId }: WebhookDeliveryArgs, desk: DeliveryDesk
 
 /** Takes what operators and the relay say, and shows how far the delivery is. Handlers only note; `carry` acts. */
 class DeliveryDesk {
+  /** By the clock of the workflow, which is Temporal's. */
   nextRetryAtMs: number;
   giveUpReason: string | null = null;
   private attempts: number;
@@ -46,7 +47,7 @@ class DeliveryDesk {
 
   constructor(private readonly args: WebhookDeliveryArgs) {
     this.attempts = args.attempts;
-    this.nextRetryAtMs = args.nextRetryAtMs;
+    this.nextRetryAtMs = Date.now() + args.pauseMs;
     setHandler(messages.retryNowSignal, () => void (this.retryNow = true), {
       description: 'Attempt the delivery now instead of at the end of the pause; no input.',
     });
@@ -84,12 +85,12 @@ class DeliveryDesk {
     this.attemptRunning = false;
     if (step.kind === 'retry') {
       this.attempts = step.attempts;
-      this.nextRetryAtMs = step.nextRetryAtMs;
+      this.nextRetryAtMs = Date.now() + step.pauseMs;
       this.lastAnswer = step.lastAnswer;
       // What was asked for while it ran has just been done; asking once more must not cost two attempts.
       this.retryNow = false;
     } else if (step.kind === 'wait') {
-      this.nextRetryAtMs = Math.max(step.untilMs, Date.now() + MIN_WAIT_MS);
+      this.nextRetryAtMs = Date.now() + Math.max(step.pauseMs, MIN_WAIT_MS);
     }
     this.show();
   }

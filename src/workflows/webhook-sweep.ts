@@ -10,7 +10,8 @@ export async function webhookSweep(): Promise<string> {
     said(endUndeliverable(), (count) => `${count.deleted + count.disabled} ended as undeliverable`),
     said(
       deleteOutdated(),
-      (count) => `${count.notifications} delivered ones and ${count.leases} leases deleted`,
+      ({ notifications, leases, endpoints }) =>
+        `${notifications} delivered ones, ${leases} leases and ${endpoints} endpoints deleted`,
     ),
   ]);
   return [started, ended, deleted].join('; ');

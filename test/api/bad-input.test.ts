@@ -72,7 +72,7 @@ const bad: [string, string, string, RequestOptions, number, object][] = [
     '/t/echo',
     { headers: json, body: '' },
     400,
-    { code: 'INVALID_JSON' },
+    { code: 'INVALID_REQUEST', ...issueAt('amount') },
   ],
   ['broken JSON', 'POST', '/t/echo', { headers: json, body: '{"amount":' }, 400, { code: 'INVALID_JSON' }],
   [

@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { webhookEndpointRoutes } from '../../src/api/routes/webhook-endpoints';
 import { webhookNotificationRoutes } from '../../src/api/routes/webhook-notifications';
 import type { WebhookApiDeps } from '../../src/api/webhooks/deps';
+import type { FailedWebhook } from '../../src/domain/webhook/failed';
 import { createApiKey } from '../../src/stores/api-keys';
 import { createMerchant } from '../../src/stores/merchants';
 import { startApi } from './harness';
@@ -17,6 +18,8 @@ export interface WebhookApi {
   readonly deps: WebhookApiDeps;
   /** The ids of every wake-up. */
   readonly woken: string[];
+  /** What was given up, as it was noted. */
+  readonly failed: FailedWebhook[];
   /** What the next wake-ups do: nothing, fail, or never end. */
   temporal: 'up' | 'away' | 'hanging';
   /** A request of the harness's merchant. */
@@ -26,6 +29,7 @@ export interface WebhookApi {
 export function webhookDeps(
   { db, box }: Pick<Parts, 'db' | 'box'>,
   wake: (ids: readonly string[]) => Promise<void> = () => Promise.resolve(),
+  failed: FailedWebhook[] = [],
 ): WebhookApiDeps {
   return {
     db,
@@ -34,12 +38,14 @@ export function webhookDeps(
     webhookUrlPolicy: { production: false, allowedCidrs: '', blockedPorts: [25] },
     defaultMaxRetries: 5,
     webhookWorkflows: { wake },
+    noteFailed: (ended) => Promise.resolve(void failed.push(...ended)),
     ringOutbox: () => undefined,
   };
 }
 
 export async function startWebhookApi(): Promise<WebhookApi> {
   const woken: string[] = [];
+  const failed: FailedWebhook[] = [];
   const made: { deps?: WebhookApiDeps; harness?: WebhookApi } = {};
   const wake = async (ids: readonly string[]): Promise<void> => {
     if (made.harness?.temporal === 'away') throw new Error('Temporal cannot be reached');
@@ -47,7 +53,7 @@ export async function startWebhookApi(): Promise<WebhookApi> {
     woken.push(...ids);
   };
   const api = await startApi((parts) => {
-    made.deps = webhookDeps(parts, wake);
+    made.deps = webhookDeps(parts, wake, failed);
     return [...webhookEndpointRoutes(made.deps), ...webhookNotificationRoutes(made.deps)];
   });
   if (made.deps === undefined) throw new Error('the routes were not made');
@@ -55,6 +61,7 @@ export async function startWebhookApi(): Promise<WebhookApi> {
     api,
     deps: made.deps,
     woken,
+    failed,
     temporal: 'up',
     ask: (method, path, json, headers = {}) =>
       api.request(method, path, { key: api.merchantKey, headers, ...(json === undefined ? {} : { json }) }),

@@ -1,5 +1,5 @@
 /** What becomes of an endpoint's notifications when the endpoint changes. */
-import { failDeletedEndpoints } from '../../src/stores/webhook-notifications';
+import { failDeletedEndpoints } from '../../src/stores/webhook-endings';
 import {
   ENDPOINTS,
   insertNotification,
@@ -46,6 +46,7 @@ describe('an endpoint that changes', () => {
   });
   afterEach(async () => {
     harness.woken.length = 0;
+    harness.failed.length = 0;
     harness.temporal = 'up';
     await harness.api.db.query(`UPDATE webhook_endpoints SET deleted_at = now() WHERE deleted_at IS NULL`);
   });
@@ -145,6 +146,12 @@ describe('an endpoint that changes', () => {
     expect((await row(leased)).status).toBe('pending');
     expect(await row(delivered)).toMatchObject({ status: 'success', error: null });
     expect(harness.woken).toEqual([waiting[2]]);
+    expect(harness.failed.map(({ notificationId }) => notificationId).sort()).toEqual([...waiting].sort());
+    expect(harness.failed[0]).toMatchObject({
+      paymentNo: 'PA1',
+      error: 'ENDPOINT_DELETED',
+      statusCode: null,
+    });
     for (const [method, path] of [
       ['GET', ''],
       ['DELETE', ''],
@@ -175,7 +182,10 @@ describe('an endpoint that changes', () => {
     expect(answer.json.data).toMatchObject({ notifications_ended: 1_000, more: true });
     const late = await insert(id, {}); // appended in a transaction that did not see the deletion
     const batches = [];
-    for (let i = 0; i < 3; i += 1) batches.push((await failDeletedEndpoints(harness.api.db, 300)).count);
+    for (let i = 0; i < 3; i += 1) {
+      const { failed } = await failDeletedEndpoints(harness.api.db, 300);
+      batches.push(failed.length);
+    }
     expect(batches).toEqual([300, 201, 0]);
     expect(await row(late)).toMatchObject({ status: 'failed', error: 'ENDPOINT_DELETED' });
     expect((await row(kept)).status).toBe('pending');

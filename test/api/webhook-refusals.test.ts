@@ -199,7 +199,7 @@ describe('the webhook routes refuse', () => {
       ...webhookNotificationRoutes({} as WebhookApiDeps),
     ];
     const paths = Object.keys(openApiDocument(routes, '1').paths ?? {});
-    expect(paths).toHaveLength(9);
+    expect(paths).toHaveLength(10);
     const posts = routes.filter((route) => route.method === 'post');
     expect(posts.map((route) => route.idempotent)).toEqual(posts.map(() => true));
     const codes = Object.fromEntries(routes.map((route) => [routeName(route), errorCodesOf(route)]));

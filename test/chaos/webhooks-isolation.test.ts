@@ -116,7 +116,7 @@ async function run(name: string): Promise<{ p50: number; p99: number; max: numbe
 /** Has workflows carry this many of an endpoint's notifications, due from now on one after the other. */
 async function putInRetry(endpointId: string, count: number): Promise<void> {
   const { merchantId } = system.merchant;
-  const { rows } = await system.db.query<{ id: string; payment_no: string; next_retry_at: Date }>(
+  const { rows } = await system.db.query<{ id: string; payment_no: string; pause_ms: number }>(
     `WITH chosen AS (
        SELECT n.id, row_number() OVER () AS k FROM webhook_notifications n
        WHERE n.endpoint_id = $1 AND n.status IN ('pending', 'retrying')
@@ -125,7 +125,8 @@ async function putInRetry(endpointId: string, count: number): Promise<void> {
      )
      UPDATE webhook_notifications n SET status = 'retrying', attempts = greatest(attempts, 1),
        next_retry_at = now() + k * interval '60 milliseconds'
-     FROM chosen WHERE n.id = chosen.id RETURNING n.id, n.payment_no, n.next_retry_at`,
+     FROM chosen WHERE n.id = chosen.id RETURNING n.id, n.payment_no,
+       (extract(epoch FROM n.next_retry_at - now()) * 1000)::float8 AS pause_ms`,
     [endpointId, count],
   );
   expect(rows).toHaveLength(count);
@@ -133,10 +134,10 @@ async function putInRetry(endpointId: string, count: number): Promise<void> {
     taskQueue: system.webhooksTaskQueue,
     eager: false,
   });
-  for (const { id, payment_no: paymentNo, next_retry_at: due } of rows) {
+  for (const { id, payment_no: paymentNo, pause_ms: pauseMs } of rows) {
     await gateway.ensure({
       ...{ notificationId: id, merchantId, paymentNo, event: 'payment.success', endpointHost: '127.0.0.1' },
-      ...{ attempts: 1, maxAttempts: 41, nextRetryAtMs: due.getTime() },
+      ...{ attempts: 1, maxAttempts: 41, pauseMs },
     });
   }
   await gateway.close(1_000);

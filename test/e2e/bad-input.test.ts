@@ -150,7 +150,7 @@ const RAW_BODIES: readonly (readonly [what: string, call: CallOptions, expected:
   ],
   ['broken JSON', { body: '{"amount": 1' }, { status: 400, code: 'INVALID_JSON' }],
   ['no object', { body: '[1]' }, { status: 400, code: 'INVALID_REQUEST', field: 'body' }],
-  ['nothing', { method: 'POST', headers: json }, { status: 400, code: 'INVALID_JSON' }],
+  ['nothing', { method: 'POST', headers: json }, { status: 400, code: 'INVALID_REQUEST', field: 'order_no' }],
   [
     'a form',
     { body: 'amount=1', headers: { 'content-type': 'application/x-www-form-urlencoded' } },

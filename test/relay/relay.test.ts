@@ -1,6 +1,10 @@
 /** The relay: what it sends, how many at once, and what becomes of an endpoint that does not answer. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Webhook } from 'standardwebhooks';
+import { withTransaction } from '../../src/stores/postgres';
+import { readDefaultSecret, rotateDefaultSecret } from '../../src/stores/webhook-default-secret';
 import { leaseForRetry } from '../../src/stores/webhook-lanes';
+import { signBody } from '../../src/webhooks/sign';
 import { answering, hanging, ok, Rig, until } from './rig';
 import type { RigSettings } from './rig';
 
@@ -147,6 +151,32 @@ describe('a receiver that fails', () => {
     expect(gone.received).toHaveLength(1);
     expect(await rig.counts(endpoint)).toEqual({ failed: 1, pending: 3 });
   });
+});
+
+test('after a rotation of the default secret both sign for implicit endpoints', async () => {
+  await start();
+  const shop = await rig.receiver();
+  const endpoint = await rig.endpoint(new URL(shop.url).origin);
+  await rig.db.query(`UPDATE webhook_endpoints SET kind = 'implicit' WHERE id = $1`, [endpoint]);
+  await withTransaction(rig.db, (tx) => rotateDefaultSecret(tx, rig.box, rig.merchantId));
+  const { secret } = await readDefaultSecret(rig.db, rig.box, rig.merchantId);
+  await rig.notify(endpoint, 1);
+  await rig.startRelay();
+  await until('delivered', () => shop.received.length === 1);
+  const { headers = {}, body = '' } = shop.received[0] ?? {};
+  for (const known of [secret, rig.webhookSecret]) {
+    const given = headers as Record<string, string>;
+    expect(new Webhook(known).verify(body, given)).toEqual({ n: 1 });
+  }
+  // The header with room for one has the one that every receiver has.
+  expect(headers['x-webhook-signature']).toBe(signBody(body, rig.webhookSecret));
+  await rig.db.query(`UPDATE merchants SET previous_webhook_secret_until = now() WHERE id = $1`, [
+    rig.merchantId,
+  ]);
+  await rig.notify(endpoint, 1);
+  await rig.db.query('NOTIFY holdfast_outbox');
+  await until('the next', () => shop.received.length === 2);
+  expect(shop.received[1]?.headers['x-webhook-signature']).toBe(signBody(body, secret));
 });
 
 describe('what must not hold up others', () => {

@@ -151,7 +151,6 @@ export class Rig {
       },
       noteFailed: (failed) => Promise.resolve(void this.failed.push(...failed)),
       settings: { ...this.settings, ...overrides },
-      now: Date.now,
       random: () => 0.5,
     });
   }

@@ -115,6 +115,14 @@ describe('the outbox', () => {
     expect(await targets()).toEqual([implicit, explicit].sort());
   });
 
+  it('tells an endpoint once whose URL the notify_url spells otherwise', async () => {
+    await endpoint({ kind: 'implicit', url: 'https://shop.example' });
+    const explicit = await endpoint({ url: 'https://shop.example/' });
+    const same = ['HTTPS://Shop.Example', 'https://shop.example:443/', 'https://shop.example/./'];
+    for (const [i, notifyUrl] of same.entries()) await appendEvent(db, event({ sequence: i + 1, notifyUrl }));
+    expect(await targets()).toEqual(same.map(() => explicit));
+  });
+
   it('ranks an event by its age and the bonus of its amount', async () => {
     await endpoint();
     await appendEvent(db, event({ amount: 100 }));

@@ -4,13 +4,12 @@ import { createMerchant } from '../../src/stores/merchants';
 import { createDatabase, withTransaction } from '../../src/stores/postgres';
 import type { Database } from '../../src/stores/postgres';
 import { createSecretBox } from '../../src/stores/secret-box';
+import { failDisabledTooLong, giveUpNotification } from '../../src/stores/webhook-endings';
 import {
   deleteDeadLeases,
+  deleteDeletedEndpoints,
   deleteDelivered,
-  failDisabledTooLong,
   findOverdueRetries,
-  giveUpNotification,
-  releaseLease,
 } from '../../src/stores/webhook-upkeep';
 import { createTestDatabase } from '../setup/test-database';
 import type { TestDatabase } from '../setup/test-database';
@@ -57,13 +56,12 @@ async function notification(endpointId: string, change?: string): Promise<string
   return id;
 }
 
-async function lease(notificationId: string, endpointId: string, untilSql: string): Promise<string> {
-  const token = randomUUID();
+async function lease(notificationId: string, endpointId: string, untilSql: string): Promise<void> {
   await db.query(
-    `INSERT INTO webhook_leases (notification_id, endpoint_id, token, tried, until) VALUES ($1, $2, $3, true, ${untilSql})`,
-    [notificationId, endpointId, token],
+    `INSERT INTO webhook_leases (notification_id, endpoint_id, token, tried, until)
+     VALUES ($1, $2, gen_random_uuid(), true, ${untilSql})`,
+    [notificationId, endpointId],
   );
-  return token;
 }
 
 async function rowOf(id: string): Promise<{ status: string; error: string | null } | undefined> {
@@ -135,9 +133,12 @@ test('disabled too long: counted from the later of creation and disabling', asyn
   const young = await notification(long, `created_at = ${ago(29)}`);
   const lately = await notification(await endpoint(disabled(29)), `created_at = ${ago(40)}`);
   const enabled = await notification(await endpoint(), `created_at = ${ago(40)}`);
-  expect(await failDisabledTooLong(db, 30 * DAY_SECONDS, 1)).toBe(1);
-  expect(await failDisabledTooLong(db, 30 * DAY_SECONDS, 1_000)).toBe(1);
-  expect(await failDisabledTooLong(db, 30 * DAY_SECONDS, 1_000)).toBe(0);
+  const first = await failDisabledTooLong(db, 30 * DAY_SECONDS, 1);
+  expect(first.failed).toMatchObject([{ notificationId: old, error: 'DISABLED_TOO_LONG', attempts: 0 }]);
+  const second = await failDisabledTooLong(db, 30 * DAY_SECONDS, 1_000);
+  expect(second.failed).toMatchObject([{ notificationId: inRetry, merchantId, paymentNo: 'PA-1' }]);
+  expect([first.retryingIds, second.retryingIds]).toEqual([[], [inRetry]]);
+  expect(await failDisabledTooLong(db, 30 * DAY_SECONDS, 1_000)).toEqual({ failed: [], retryingIds: [] });
   for (const id of [old, inRetry]) {
     expect(await rowOf(id)).toEqual({ status: 'failed', error: 'DISABLED_TOO_LONG' });
   }
@@ -151,9 +152,9 @@ test('an endpoint that somebody holds is passed over, not waited for', async () 
   await notification(id, `created_at = now() - interval '31 d'`);
   await withTransaction(db, async (tx) => {
     await tx.query('SELECT 1 FROM webhook_endpoints WHERE id = $1 FOR UPDATE', [id]);
-    expect(await failDisabledTooLong(db, 30 * DAY_SECONDS, 10)).toBe(0);
+    expect((await failDisabledTooLong(db, 30 * DAY_SECONDS, 10)).failed).toEqual([]);
   });
-  expect(await failDisabledTooLong(db, 30 * DAY_SECONDS, 10)).toBe(1);
+  expect((await failDisabledTooLong(db, 30 * DAY_SECONDS, 10)).failed).toHaveLength(1);
 });
 
 test('retention takes delivered ones with their attempts, in batches, and nothing else', async () => {
@@ -184,16 +185,29 @@ test('retention takes delivered ones with their attempts, in batches, and nothin
   expect((await idsIn('webhook_attempts', 'notification_id')).sort()).toEqual([...kept].sort());
 });
 
-test('dead leases are deleted, and a lease is released only by its token', async () => {
+test('an endpoint that was deleted long ago goes when nothing refers to it any more, in batches', async () => {
+  const deleted = (days: number) => `deleted_at = now() - interval '${days} d'`;
+  const gone = [await endpoint(deleted(31)), await endpoint(deleted(40))];
+  const referred = await endpoint(deleted(40));
+  const last = await notification(referred, `status = 'success', succeeded_at = now() - interval '31 d'`);
+  const kept = [referred, await endpoint(deleted(29)), await endpoint()];
+  expect(await deleteDeletedEndpoints(db, 30 * DAY_SECONDS, 1)).toBe(1);
+  expect(await deleteDeletedEndpoints(db, 30 * DAY_SECONDS, 10)).toBe(1);
+  expect(await deleteDeletedEndpoints(db, 30 * DAY_SECONDS, 10)).toBe(0);
+  expect((await idsIn('webhook_endpoints', 'id')).sort()).toEqual([...kept].sort());
+  expect(await idsIn('webhook_endpoints', 'id')).not.toContain(gone[0]);
+  await deleteDelivered(db, 30 * DAY_SECONDS, 10);
+  expect(await rowOf(last)).toBeUndefined();
+  expect(await deleteDeletedEndpoints(db, 30 * DAY_SECONDS, 10)).toBe(1);
+});
+
+test('dead leases are deleted', async () => {
   const endpointId = await endpoint();
   await lease(randomUUID(), endpointId, `now() - interval '2 h'`);
   const justOver = randomUUID();
   await lease(justOver, endpointId, `now() - interval '30 min'`);
   const live = randomUUID();
-  const token = await lease(live, endpointId, `now() + interval '1 min'`);
+  await lease(live, endpointId, `now() + interval '1 min'`);
   expect(await deleteDeadLeases(db, 3_600, 10)).toBe(1);
-  await releaseLease(db, live, randomUUID());
   expect((await idsIn('webhook_leases', 'notification_id')).sort()).toEqual([justOver, live].sort());
-  await releaseLease(db, live, token);
-  expect(await idsIn('webhook_leases', 'notification_id')).toEqual([justOver]);
 });

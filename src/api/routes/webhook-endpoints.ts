@@ -7,6 +7,7 @@ import { readHealth } from '../../stores/webhook-health';
 import { pageAnswer, pageOf, pageQuery, pageSchema } from '../pagination';
 import { defineRoute } from '../route';
 import type { Route } from '../route';
+import { rotateDefaultSecret } from '../webhooks/default-secret';
 import type { WebhookApiDeps } from '../webhooks/deps';
 import * as endpoints from '../webhooks/endpoints';
 import { recoverSince } from '../webhooks/notifications';
@@ -118,7 +119,7 @@ function secretRoutes(deps: WebhookApiDeps): Route[] {
     summary: 'Replace the secret of a webhook endpoint',
     description:
       'Both secrets sign for 24 hours. The new one is shown in this answer only. Rotating again within that time ends ' +
-      'the older one at once. Implicit endpoints sign with the default secret and have none to rotate.',
+      'the older one at once. Implicit endpoints sign with the default secret, which has a route of its own.',
     idempotent: true,
     request: { params: schemas.idParams, body: schemas.noBody },
     responses: {
@@ -149,7 +150,21 @@ function secretRoutes(deps: WebhookApiDeps): Route[] {
     ],
     handler: ({ caller, params, idem }) => endpoints.sendTestEvent(deps, caller, params.id, idem),
   });
-  return [rotate, test];
+  const rotateDefault = defineRoute({
+    ...merchant,
+    method: 'post',
+    path: '/api/v1/webhook-secret/rotate',
+    summary: 'Replace the default secret',
+    description:
+      'Implicit endpoints (those of notify_url addresses) sign with it. Both secrets sign for 24 hours. The new one is ' +
+      'shown in this answer only. Rotating again within that time ends the older one at once.',
+    idempotent: true,
+    request: { body: schemas.noBody },
+    responses: { 200: { description: 'The new secret', schema: schemas.defaultSecretView } },
+    errors: [],
+    handler: ({ caller, idem }) => rotateDefaultSecret(deps, caller, idem),
+  });
+  return [rotate, test, rotateDefault];
 }
 
 function deliveryRoutes(deps: WebhookApiDeps): Route[] {

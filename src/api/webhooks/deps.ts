@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { FailedWebhook } from '../../domain/webhook/failed';
 import type { Logger } from '../../observability/logger';
 import type { Database } from '../../stores/postgres';
 import type { SecretBox } from '../../stores/secret-box';
@@ -19,6 +20,8 @@ export interface WebhookApiDeps {
   /** Retries for endpoints that set none of their own. */
   readonly defaultMaxRetries: number;
   readonly webhookWorkflows: WebhookWorkflows;
+  /** Keeps what was given up where operators look first. Never rejects. */
+  readonly noteFailed: (failed: readonly FailedWebhook[]) => Promise<void>;
   /** Tells the relays, after a commit, that there is something to send. Never throws and never waits. */
   readonly ringOutbox: () => void;
 }

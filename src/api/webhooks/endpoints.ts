@@ -6,7 +6,8 @@ import * as store from '../../stores/webhook-endpoints';
 import type { EndpointRow } from '../../stores/webhook-endpoints';
 import { appendEndpointEvent } from '../../stores/outbox';
 import { releaseWaiting } from '../../stores/webhook-endpoint-health';
-import { endWaiting, findNotificationOfEvent } from '../../stores/webhook-notifications';
+import { endWaiting } from '../../stores/webhook-endings';
+import { findNotificationOfEvent } from '../../stores/webhook-notifications';
 import { checkWebhookUrl } from '../../webhooks/ssrf-guard';
 import type { IdempotentRequest } from '../idempotency';
 import type { MerchantCaller, RouteAnswer } from '../route';
@@ -127,12 +128,13 @@ export async function deleteEndpoint(
       ended: await endWaiting(tx, id, ENDED_AT_ONCE),
     };
   });
+  await deps.noteFailed(ended.failed);
   await wakeWorkflows(deps, ended.retryingIds);
   const data = {
     id,
     deleted_at: deletedAt.toISOString(),
-    notifications_ended: ended.count,
-    more: ended.count === ENDED_AT_ONCE,
+    notifications_ended: ended.failed.length,
+    more: ended.failed.length === ENDED_AT_ONCE,
   };
   return { status: 200, data, message: 'Webhook endpoint deleted' };
 }

@@ -69,6 +69,11 @@ export const endpointWithSecretView = endpointView.extend({
   secret: z.string().describe('whsec_...: shown in this answer only'),
 });
 
+export const defaultSecretView = z.object({
+  secret: z.string().describe('whsec_...: shown in this answer only'),
+  previous_secret_until: instant.nullable().describe('Until then the previous secret signs too'),
+});
+
 export const deletedView = z.object({
   id: uuid,
   deleted_at: instant,

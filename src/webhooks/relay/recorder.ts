@@ -29,7 +29,8 @@ export interface RetryToStart {
   readonly endpointHost: string;
   readonly attempts: number;
   readonly maxAttempts: number;
-  readonly nextRetryAtMs: number;
+  /** Until the next attempt is due, from when this was written. */
+  readonly pauseMs: number;
 }
 
 /** The delivery workflows as the relay needs them. Neither call rejects: the sweep finds what was not started. */
@@ -51,10 +52,9 @@ export interface RecorderDeps {
   readonly db: Database;
   readonly log: Logger;
   readonly workflows: WebhookWorkflows;
-  /** Keeps what was given up where operators look first. May reject: it is a copy. */
+  /** Keeps what was given up where operators look first. Never rejects: it is a copy. */
   readonly noteFailed: (failed: readonly FailedWebhook[]) => Promise<void>;
   readonly settings: RecorderSettings;
-  readonly now: () => number;
   readonly random: () => number;
 }
 
@@ -63,7 +63,8 @@ export interface Recorded {
   readonly notificationId: string;
   readonly status: 'success' | 'failed' | 'retrying' | 'pending';
   readonly attempts: number;
-  readonly nextRetryAtMs: number | null;
+  /** Until the next attempt is due, from when this was written; null when there is none, or it was due before. */
+  readonly pauseMs: number | null;
 }
 
 export interface Recorder {
@@ -98,12 +99,7 @@ export function createRecorder(deps: RecorderDeps): Recorder {
         await withTransaction(deps.db, (tx) => recordFailed(deps, tx, endpointId, failures, after));
       }
       if (startWorkflows) for (const start of after.starts) await deps.workflows.start(start);
-      await deps.noteFailed(after.failed).catch((error: unknown) => {
-        deps.log.warn(
-          { err: error, count: after.failed.length },
-          'given-up webhooks were not noted in Redis',
-        );
-      });
+      await deps.noteFailed(after.failed);
       return after.recorded;
     },
   };
@@ -146,7 +142,7 @@ async function recordDelivered(
 ): Promise<void> {
   const done = await recordSuccesses(deps.db, successes);
   for (const { id, attempts } of done) {
-    after.recorded.push({ notificationId: id, status: 'success', attempts, nextRetryAtMs: null });
+    after.recorded.push({ notificationId: id, status: 'success', attempts, pauseMs: null });
   }
   for (const endpointId of new Set(done.filter((row) => row.opens_gate).map((row) => row.endpoint_id))) {
     openings.add(open(deps, endpointId));
@@ -197,7 +193,7 @@ async function recordFailed(
     if (write.status === 'retrying' && state.status !== 'retrying') inRetry += 1;
     if (write.status !== 'retrying' && state.status === 'retrying') inRetry -= 1;
     writes.push(write);
-    noteAfterCommit(deps, endpoint, state, write, after);
+    noteAfterCommit(endpoint, state, write, after);
   }
   await writeFailures(tx, writes);
 }
@@ -209,7 +205,7 @@ async function noteEndpoint(
   endpoint: LockedEndpoint,
   failures: readonly Attempted[],
 ): Promise<LockedEndpoint> {
-  const nowMs = deps.now();
+  const { nowMs } = endpoint;
   const { gateWindowMs, disableAfterMs, defaultMaxRetries } = deps.settings;
   const failuresInRow = endpoint.failuresInRow + failures.length;
   const failingSinceMs = endpoint.failingSinceMs ?? nowMs;
@@ -243,43 +239,45 @@ function judge(
 ): FailureWrite {
   const { lease, result } = attempted;
   const verdict = judgeAttempt(result, endpoint.kind);
-  if (endpoint.deleted || verdict.kind !== 'retry') {
-    return { attempted, status: 'failed', attempts: state.attempts + 1, nextRetryAtMs: null };
+  const unchanged = { attempted, pauseMs: null, endReason: null };
+  if (verdict.kind !== 'retry') return { ...unchanged, status: 'failed', attempts: state.attempts + 1 };
+  if (endpoint.deleted) {
+    const endReason = 'ENDPOINT_DELETED';
+    return { ...unchanged, status: 'failed', attempts: state.attempts + 1, endReason };
   }
   // A probe asks about the endpoint; that it does not answer says nothing of this notification.
   if (lease.kind === 'probe') {
     const status = state.status === 'retrying' ? 'retrying' : 'pending';
-    return { attempted, status, attempts: state.attempts, nextRetryAtMs: null };
+    return { ...unchanged, status, attempts: state.attempts };
   }
   const attempts = state.attempts + 1;
-  if (attempts >= state.max_attempts) return { attempted, status: 'failed', attempts, nextRetryAtMs: null };
+  if (attempts >= state.max_attempts) return { ...unchanged, status: 'failed', attempts };
   const pauseMs = retryDelayMs(attempts, deps.settings, verdict.retryAfterMs, deps.random());
   const isCarried = state.status === 'retrying' || inRetry < deps.settings.maxInRetryPerEndpoint;
   const status = isCarried && endpoint.enabled && !endpoint.gated ? 'retrying' : 'pending';
-  return { attempted, status, attempts, nextRetryAtMs: deps.now() + pauseMs };
+  return { ...unchanged, status, attempts, pauseMs };
 }
 
 function noteAfterCommit(
-  deps: RecorderDeps,
   endpoint: LockedEndpoint,
   state: LeasedState,
   write: FailureWrite,
   after: AfterCommit,
 ): void {
-  const { status, attempts, nextRetryAtMs } = write;
+  const { status, attempts, pauseMs } = write;
   const { result, lease } = write.attempted;
   const { id: notificationId, merchant_id: merchantId, payment_no: paymentNo, event } = state;
-  after.recorded.push({ notificationId, status, attempts, nextRetryAtMs });
-  if (status === 'retrying' && nextRetryAtMs !== null) {
+  after.recorded.push({ notificationId, status, attempts, pauseMs });
+  if (status === 'retrying' && pauseMs !== null) {
     const endpointHost = hostOf(lease);
     const maxAttempts = state.max_attempts;
     const place = { notificationId, merchantId, paymentNo, event, endpointHost };
-    after.starts.push({ ...place, attempts, maxAttempts, nextRetryAtMs });
+    after.starts.push({ ...place, attempts, maxAttempts, pauseMs });
   }
   if (status !== 'failed') return;
-  const error = endpoint.deleted ? 'ENDPOINT_DELETED' : result.error;
+  const error = write.endReason ?? result.error;
   const place = { notificationId, merchantId, paymentNo, event };
-  after.failed.push({ ...place, attempts, statusCode: result.statusCode, error, failedAtMs: deps.now() });
+  after.failed.push({ ...place, attempts, statusCode: result.statusCode, error, failedAtMs: endpoint.nowMs });
 }
 
 function hostOf(lease: DeliveryLease): string {
