@@ -1,5 +1,5 @@
 /** The customer's side of a page payment: opening it makes the trade, one button pays it. */
-import type http from 'node:http';
+import type { RawReply } from '../sandbox/http';
 import { tradeOfPage } from './control';
 import { AlipayError } from './errors';
 import { formatAmount } from './fields';
@@ -8,29 +8,23 @@ import { open, pay } from './trades';
 import type { Trade } from './types';
 
 /** `GET /gateway.do?...` as signed for the customer; `POST /_cashier/{trade_no}/pay`, then back to the shop. */
-export function showCashier(
-  parts: SandboxParts,
-  method: string,
-  url: URL,
-  response: http.ServerResponse,
-): void {
+export function showCashier(parts: SandboxParts, method: string, url: URL): RawReply {
   try {
     const tradeNo = /^\/_cashier\/(\d+)\/pay$/.exec(url.pathname)?.[1];
-    if (tradeNo !== undefined && method === 'POST') return sendBack(parts, tradeNo, response);
-    const trade = open(parts, tradeOfPage(parts, url.searchParams));
-    html(response, 200, page(trade));
+    if (tradeNo !== undefined && method === 'POST') return sendBack(parts, tradeNo);
+    return html(200, page(open(parts, tradeOfPage(parts, url.searchParams))));
   } catch (error) {
     if (!(error instanceof AlipayError)) throw error;
-    html(response, 400, `<p>${escape(error.subCode)}: ${escape(error.subMsg)}</p>`);
+    return html(400, `<p>${escape(error.subCode)}: ${escape(error.subMsg)}</p>`);
   }
 }
 
-function sendBack(parts: SandboxParts, tradeNo: string, response: http.ServerResponse): void {
+function sendBack(parts: SandboxParts, tradeNo: string): RawReply {
   const trade = [...parts.state.trades.values()].find((candidate) => candidate.tradeNo === tradeNo);
-  if (trade === undefined) return html(response, 404, '<p>no such trade</p>');
+  if (trade === undefined) return html(404, '<p>no such trade</p>');
   pay(parts, trade);
-  if (trade.returnUrl === '') return html(response, 200, '<p>paid</p>');
-  response.writeHead(303, { location: new URL(trade.returnUrl).href }).end();
+  if (trade.returnUrl === '') return html(200, '<p>paid</p>');
+  return { status: 303, headers: { location: new URL(trade.returnUrl).href }, text: undefined };
 }
 
 function page(trade: Trade): string {
@@ -41,8 +35,9 @@ function page(trade: Trade): string {
   ].join('\n');
 }
 
-function html(response: http.ServerResponse, status: number, body: string): void {
-  response.writeHead(status, { 'content-type': 'text/html;charset=utf-8' }).end(`<!doctype html>\n${body}\n`);
+function html(status: number, body: string): RawReply {
+  const headers = { 'content-type': 'text/html;charset=utf-8' };
+  return { status, headers, text: `<!doctype html>\n${body}\n` };
 }
 
 function escape(text: string): string {

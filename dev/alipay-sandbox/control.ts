@@ -1,20 +1,16 @@
 /** `/_control/*` and `/_books`: what a test, the demo or the customer may do that no merchant can. JSON in, JSON out. */
 import { createPublicKey } from 'node:crypto';
+import { answerRoute, switchRoutes } from '../sandbox/control';
+import type { Reply } from '../sandbox/http';
 import { freeze, openAuth, releaseByDeadline } from './auths';
 import { readBooks } from './books';
 import { AlipayError, refused } from './errors';
 import { readRequest } from './gateway';
 import type { SandboxParts } from './gateway';
-import { NORMAL_MODE } from './notifications';
 import { fromBeijing } from './signing';
 import { makeNumber, newKeyPair } from './state';
-import { giveBack, offer, open, pay } from './trades';
+import { giveBack, offer, open, pay, refundedOf } from './trades';
 import type { Auth, JsonObject, SandboxApp, Trade } from './types';
-
-export interface ControlAnswer {
-  readonly status: number;
-  readonly body: unknown;
-}
 
 interface ControlRequest {
   readonly parts: SandboxParts;
@@ -25,16 +21,10 @@ interface ControlRequest {
 type Handler = (request: ControlRequest) => unknown;
 
 const ROUTES: Readonly<Record<string, Handler>> = {
-  'GET /_control/health': () => ({ status: 'ok' }),
   'GET /_books': ({ parts, query }) => readBooks(parts.state, query.get('holdfast_id') ?? undefined),
   'POST /_control/reset': reset,
   'GET /_control/credentials': ({ parts, query }) => credentialsOf(parts, query.get('app_id') ?? ''),
   'POST /_control/apps': addApp,
-  'GET /_control/faults': ({ parts }) => ({ faults: parts.faults.rules }),
-  'POST /_control/faults': addFault,
-  'DELETE /_control/faults': ({ parts }) => (parts.faults.clear(), { faults: [] }),
-  'GET /_control/events-mode': ({ parts }) => parts.notifier.mode,
-  'POST /_control/events-mode': setEventsMode,
   'GET /_control/webhook-endpoint': ({ parts }) => ({ endpoints: [...parts.state.endpoints.values()] }),
   'POST /_control/webhook-endpoint': addEndpoint,
   'POST /_control/open': (request) => open(request.parts, tradeOf(request)),
@@ -48,25 +38,32 @@ const ROUTES: Readonly<Record<string, Handler>> = {
   'POST /_control/release-by-deadline': (request) => releaseByDeadline(request.parts, authOf(request)),
 };
 
+const refusal = (subCode: string, subMsg: string): Reply => ({
+  status: 400,
+  body: { sub_code: subCode, sub_msg: subMsg },
+});
+
+const SWITCHES = switchRoutes<ControlRequest>(
+  '_control',
+  ({ parts }) => ({ faults: parts.faults, deliveries: parts.notifier.deliveries }),
+  (message) => refusal('wrong', message),
+);
+
 /** undefined: no such address. */
-export function answerControl(
-  method: string,
-  path: string,
-  request: ControlRequest,
-): ControlAnswer | undefined {
+export function answerControl(method: string, path: string, request: ControlRequest): Reply | undefined {
   const handler = ROUTES[`${method} ${path}`];
-  if (handler === undefined) return undefined;
+  if (handler === undefined) return answerRoute(SWITCHES, method, path, request);
   try {
     return { status: 200, body: handler(request) };
   } catch (error) {
     if (!(error instanceof AlipayError)) throw error;
-    return { status: 400, body: { sub_code: error.subCode, sub_msg: error.subMsg } };
+    return refusal(error.subCode, error.subMsg);
   }
 }
 
 function reset({ parts, input }: ControlRequest) {
   parts.faults.clear();
-  parts.notifier.clear();
+  parts.notifier.deliveries.clear();
   parts.state.clear(input['keep_endpoints'] === true);
   return { status: 'ok' };
 }
@@ -106,19 +103,6 @@ function addApp({ parts, input }: ControlRequest) {
 
 function publicKeyOf(privateKey: string): string {
   return createPublicKey(privateKey).export({ type: 'spki', format: 'pem' }).toString();
-}
-
-function addFault({ parts, input }: ControlRequest) {
-  const rule = parts.faults.add(input);
-  if (typeof rule === 'string') throw refused('wrong', rule);
-  return rule;
-}
-
-function setEventsMode({ parts, input }: ControlRequest) {
-  const normal: JsonObject = { ...NORMAL_MODE };
-  const wrong = Object.keys(input).find((name) => typeof input[name] !== typeof normal[name]);
-  if (wrong !== undefined) throw refused('wrong', `unknown or wrong: ${wrong}`);
-  return parts.notifier.setMode(input);
 }
 
 /** Where the application is configured to have notifications that name no address. */
@@ -179,9 +163,11 @@ function closeByDashboard(request: ControlRequest): Trade {
   return trade;
 }
 
+/** `amount` in minor units; all that is left when absent. The number is Alipay's own. */
 function refundByDashboard(request: ControlRequest): Trade {
   const trade = tradeOf(request);
-  giveBack(request.parts, trade, makeNumber(Date.now()), Number(request.input['amount']));
+  const { amount = trade.amount - refundedOf(trade) } = request.input;
+  giveBack(request.parts, trade, makeNumber(Date.now()), Number(amount));
   return trade;
 }
 

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cancelOperation, detailQuery, payFromAuth, unfreeze } from './auths';
 import { AlipayError, invalidArguments } from './errors';
-import type { Faults } from './faults';
+import type { AlipayFaults } from './faults';
 import { isKnownOperation, readFields } from './fields';
 import type { Fields } from './fields';
 import type { Notifier } from './notifications';
@@ -16,7 +16,7 @@ import type { CallRecord, JsonObject, Params, SandboxApp } from './types';
 export interface SandboxParts {
   readonly state: State;
   readonly notifier: Notifier;
-  readonly faults: Faults;
+  readonly faults: AlipayFaults;
 }
 
 /** What becomes of a request: an answer, no answer ever, or a connection that is reset. */

@@ -5,25 +5,18 @@
  * SANDBOX_APP_ID (of the first application), SANDBOX_CURRENCIES (its contract's, beside CNY; comma separated).
  * Keys are made at the first start: `GET /_control/credentials` tells them in the form of a channel account.
  */
+import { run } from '../sandbox/http';
 import { startAlipaySandbox } from './server';
 
-async function main(): Promise<void> {
-  const appId = process.env['SANDBOX_APP_ID'] ?? '';
-  const currencies = (process.env['SANDBOX_CURRENCIES'] ?? '').split(',').filter((code) => code !== '');
-  const sandbox = await startAlipaySandbox({
+const appId = process.env['SANDBOX_APP_ID'] ?? '';
+
+run(
+  'Alipay',
+  startAlipaySandbox({
     port: Number(process.env['PORT'] ?? 12113),
     host: process.env['HOST'] ?? '127.0.0.1',
     dataDir: process.env['SANDBOX_DATA_DIR'] ?? '',
     ...(appId === '' ? {} : { appId }),
-    currencies,
-  });
-  console.log(`Alipay sandbox at ${sandbox.url}`);
-  const stop = () => void sandbox.stop().then(() => process.exit(0));
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
-}
-
-main().catch((error: unknown) => {
-  console.error(`The Alipay sandbox cannot start: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
-});
+    currencies: (process.env['SANDBOX_CURRENCIES'] ?? '').split(',').filter((code) => code !== ''),
+  }),
+);

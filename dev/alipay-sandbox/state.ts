@@ -1,10 +1,6 @@
-/**
- * Everything the sandbox knows, in memory, with an append-only copy on disk when there is a folder for it: what a request
- * changed is handed to the kernel before the request is answered, which survives SIGKILL.
- */
+/** Everything the sandbox knows, in memory; the journal keeps a copy when there is a folder for it. */
 import { generateKeyPairSync, randomInt } from 'node:crypto';
-import fs from 'node:fs';
-import path from 'node:path';
+import { Journal, readJournal } from '../sandbox/journal';
 import type { Auth, CallRecord, Endpoint, SandboxApp, StoredEvent, Trade } from './types';
 
 const FILE = 'alipay-sandbox.jsonl';
@@ -20,6 +16,7 @@ interface Saved {
   key: string;
 }
 type Kind = keyof Saved;
+type JournalRecord = readonly [kind: Kind, value: Saved[Kind]];
 
 export class State {
   readonly apps = new Map<string, SandboxApp>();
@@ -29,21 +26,20 @@ export class State {
   readonly endpoints = new Map<string, Endpoint>();
   readonly calls: CallRecord[] = [];
   privateKey = '';
-  private descriptor: number | undefined;
+  private readonly journal: Journal<JournalRecord>;
 
   /** @param folder where to keep the state; empty: in memory only */
-  constructor(private readonly folder: string) {
-    if (folder !== '') {
-      fs.mkdirSync(folder, { recursive: true });
-      for (const [kind, value] of readLines(path.join(folder, FILE))) this.apply(kind, value);
-      this.rewrite();
-    }
+  constructor(folder: string) {
+    this.journal = new Journal(folder, FILE);
+    for (const [kind, value] of readJournal<JournalRecord>(folder, FILE)) this.apply(kind, value);
+    this.journal.rewrite(this.snapshot());
     if (this.privateKey === '') this.save('key', newKeyPair().privateKey);
   }
 
   save<K extends Kind>(kind: K, value: Saved[K]): void {
     this.apply(kind, value);
-    if (this.descriptor !== undefined) fs.writeSync(this.descriptor, `${JSON.stringify([kind, value])}\n`);
+    this.journal.add([kind, value]);
+    this.journal.flush();
   }
 
   private apply<K extends Kind>(kind: K, value: Saved[K]): void {
@@ -72,41 +68,26 @@ export class State {
     for (const map of [this.trades, this.auths, this.events]) map.clear();
     if (!isKeepingEndpoints) this.endpoints.clear();
     this.calls.length = 0;
-    if (this.folder !== '') this.rewrite();
+    this.journal.rewrite(this.snapshot());
   }
 
   close(): void {
-    if (this.descriptor !== undefined) fs.closeSync(this.descriptor);
-    this.descriptor = undefined;
+    this.journal.close();
   }
 
-  private rewrite(): void {
-    const file = path.join(this.folder, FILE);
-    const lines: [Kind, unknown][] = [];
-    if (this.privateKey !== '') lines.push(['key', this.privateKey]);
-    for (const app of this.apps.values()) lines.push(['app', app]);
-    for (const endpoint of this.endpoints.values()) lines.push(['endpoint', endpoint]);
-    for (const trade of this.trades.values()) lines.push(['trade', trade]);
-    for (const auth of this.auths.values()) lines.push(['auth', auth]);
-    for (const event of this.events.values()) lines.push(['event', event]);
-    for (const call of this.calls) lines.push(['call', call]);
-    fs.writeFileSync(`${file}.next`, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-    this.close();
-    fs.renameSync(`${file}.next`, file);
-    this.descriptor = fs.openSync(file, 'a');
+  private *snapshot(): Iterable<JournalRecord> {
+    if (this.privateKey !== '') yield ['key', this.privateKey];
+    for (const app of this.apps.values()) yield ['app', app];
+    for (const endpoint of this.endpoints.values()) yield ['endpoint', endpoint];
+    for (const trade of this.trades.values()) yield ['trade', trade];
+    for (const auth of this.auths.values()) yield ['auth', auth];
+    for (const event of this.events.values()) yield ['event', event];
+    for (const call of this.calls) yield ['call', call];
   }
 }
 
 function keyOf(appId: string, number: string): string {
   return `${appId}\n${number}`;
-}
-
-/** A last line cut off by a crash is dropped: it was never answered. */
-function readLines(file: string): [Kind, Saved[Kind]][] {
-  if (!fs.existsSync(file)) return [];
-  const lines = fs.readFileSync(file, 'utf8').split('\n');
-  lines.pop();
-  return lines.map((line) => JSON.parse(line) as [Kind, Saved[Kind]]);
 }
 
 export function newKeyPair(): { publicKey: string; privateKey: string } {

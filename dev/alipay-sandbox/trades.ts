@@ -138,7 +138,8 @@ export function close(scene: Scene, fields: Fields): JsonObject {
   return { trade_no: trade.tradeNo, out_trade_no: trade.outTradeNo };
 }
 
-const refundedOf = (trade: Trade): number => trade.refunds.reduce((sum, { amount }) => sum + amount, 0);
+export const refundedOf = (trade: Trade): number =>
+  trade.refunds.reduce((sum, { amount }) => sum + amount, 0);
 
 export function refund(scene: Scene, fields: Fields): JsonObject {
   const trade = existing(scene, fields);

@@ -1,5 +1,7 @@
 /** What the sandbox keeps. Amounts are minor units of a currency with two decimals, times Unix milliseconds. */
-export type JsonObject = { [key: string]: unknown };
+import type { JsonObject } from '../sandbox/http';
+
+export type { JsonObject };
 export type Params = Readonly<Record<string, string>>;
 
 /** An application at the sandbox: its keys, who is paid, and what its contract allows. */

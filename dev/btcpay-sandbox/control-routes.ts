@@ -1,8 +1,10 @@
 /** `/_control/*` and `/_books`: what a test or the demo may do that no merchant can. JSON in, JSON out, no authentication. */
+import { answerRoute, ok, switchRoutes } from '../sandbox/control';
+import type { Route } from '../sandbox/control';
+import type { Reply } from '../sandbox/http';
 import { readBooks } from './books';
 import { invoiceNotFound, pullPaymentNotFound } from './errors';
-import { NORMAL_MODE } from './events';
-import type { Faults } from './faults';
+import type { BtcpayFaults } from './faults';
 import { confirm, dropPayments, expire, mark, receive } from './invoices';
 import type { Scene } from './invoices';
 import { toSats } from './money';
@@ -11,24 +13,19 @@ import { paidSats, renderInvoice, renderPayout, renderPullPayment } from './rend
 import { makeId } from './state';
 import type { Invoice, JsonObject, Payout, PayoutState, PullPayment } from './types';
 
-export interface ControlAnswer {
-  readonly status: number;
-  readonly body: unknown;
-}
-
-export interface ControlRequest {
+interface Asking {
   readonly scene: Scene;
-  readonly faults: Faults;
+  readonly faults: BtcpayFaults;
   readonly baseUrl: string;
   readonly defaults: { readonly storeId: string; readonly webhookSecret: string };
   readonly query: URLSearchParams;
   readonly input: JsonObject;
 }
 
-type Handler = (request: ControlRequest, id: string) => ControlAnswer;
+type ControlRequest = Asking & { readonly id: string };
+type Handler = (request: ControlRequest) => Reply;
 
-const ok = (body: unknown): ControlAnswer => ({ status: 200, body });
-const refusedWith = (message: string): ControlAnswer => ({ status: 400, body: { code: 'control', message } });
+const refusedWith = (message: string): Reply => ({ status: 400, body: { code: 'control', message } });
 
 /** Pays what is due, or `amount` of the invoice's currency; unconfirmed on chain, unless it is told otherwise. */
 function pay(scene: Scene, invoice: Invoice, { amount, lightning, confirmed }: JsonObject): void {
@@ -39,7 +36,7 @@ function pay(scene: Scene, invoice: Invoice, { amount, lightning, confirmed }: J
 }
 
 function onInvoice(action: (scene: Scene, invoice: Invoice, input: JsonObject) => void): Handler {
-  return ({ scene, input, baseUrl }, id) => {
+  return ({ scene, input, baseUrl, id }) => {
     const invoice = scene.state.invoices.get(id);
     if (invoice === undefined) throw invoiceNotFound();
     action(scene, invoice, input);
@@ -48,7 +45,7 @@ function onInvoice(action: (scene: Scene, invoice: Invoice, input: JsonObject) =
 }
 
 function onPull(action: (scene: Scene, pull: PullPayment, input: JsonObject) => void): Handler {
-  return ({ scene, input, baseUrl }, id) => {
+  return ({ scene, input, baseUrl, id }) => {
     const pull = scene.state.pulls.get(id);
     if (pull === undefined) throw pullPaymentNotFound();
     action(scene, pull, input);
@@ -71,7 +68,7 @@ function moveAll(...states: readonly PayoutState[]): Handler {
   });
 }
 
-function refundByHand({ scene, input, baseUrl }: ControlRequest, id: string): ControlAnswer {
+function refundByHand({ scene, input, baseUrl, id }: ControlRequest): Reply {
   const invoice = scene.state.invoices.get(id);
   if (invoice === undefined) throw invoiceNotFound();
   const { amount: customAmount = invoice.amount, currency: customCurrency = invoice.currency } = input;
@@ -80,7 +77,7 @@ function refundByHand({ scene, input, baseUrl }: ControlRequest, id: string): Co
 }
 
 /** The same url for the same store again replaces the webhook: a restart may register as often as it likes. */
-function addWebhook({ scene, input, defaults }: ControlRequest): ControlAnswer {
+function addWebhook({ scene, input, defaults }: ControlRequest): Reply {
   const { url, secret, store_id: storeId } = input;
   if (typeof url !== 'string' || !URL.canParse(url)) return refusedWith('url must be an address');
   const store = typeof storeId === 'string' ? storeId : defaults.storeId;
@@ -98,13 +95,13 @@ function addWebhook({ scene, input, defaults }: ControlRequest): ControlAnswer {
   return ok(webhook);
 }
 
-function removeWebhook({ scene, input }: ControlRequest): ControlAnswer {
+function removeWebhook({ scene, input }: ControlRequest): Reply {
   const gone = [...scene.state.webhooks.values()].filter(({ url }) => url === input['url']);
   for (const { id } of gone) scene.state.remove('webhook', id);
   return ok({ removed: gone.length });
 }
 
-function addKey({ scene, input, defaults }: ControlRequest): ControlAnswer {
+function addKey({ scene, input, defaults }: ControlRequest): Reply {
   const { key, store_id: storeId, permissions } = input;
   if (typeof key !== 'string' || !Array.isArray(permissions))
     return refusedWith('key and permissions are needed');
@@ -113,37 +110,19 @@ function addKey({ scene, input, defaults }: ControlRequest): ControlAnswer {
   return ok({ key });
 }
 
-function addFault({ faults, input }: ControlRequest): ControlAnswer {
-  const rule = faults.add(input);
-  return typeof rule === 'string' ? refusedWith(rule) : ok(rule);
-}
-
-function setEventsMode({ scene, input }: ControlRequest): ControlAnswer {
-  const normal: JsonObject = { ...NORMAL_MODE };
-  const wrong = Object.keys(input).find((name) => typeof input[name] !== typeof normal[name]);
-  return wrong === undefined ? ok(scene.events.setMode(input)) : refusedWith(`unknown or wrong: ${wrong}`);
-}
-
-function reset({ scene, faults, input }: ControlRequest): ControlAnswer {
+function reset({ scene, faults, input }: ControlRequest): Reply {
   faults.clear();
-  scene.events.clear();
+  scene.events.deliveries.clear();
   scene.state.clear(input['keep_webhooks'] === true);
   return ok({ status: 'ok' });
 }
 
-const clearFaults: Handler = ({ faults }) => {
-  faults.clear();
-  return ok({ faults: [] });
-};
+const switchesOf = ({ scene, faults }: Asking) => ({ faults, deliveries: scene.events.deliveries });
 
-const ROUTES: readonly (readonly [method: string, path: RegExp, handler: Handler])[] = [
-  ['GET', /^\/_control\/health$/, () => ok({ status: 'ok' })],
+const ROUTES: readonly Route<Asking>[] = [
+  ...switchRoutes('_control', switchesOf, refusedWith),
   ['GET', /^\/_books$/, ({ scene, query }) => ok(readBooks(scene, query.get('holdfast_id') ?? undefined))],
   ['POST', /^\/_control\/reset$/, reset],
-  ['GET', /^\/_control\/faults$/, ({ faults }) => ok({ faults: faults.rules })],
-  ['POST', /^\/_control\/faults$/, addFault],
-  ['DELETE', /^\/_control\/faults$/, clearFaults],
-  ['POST', /^\/_control\/events-mode$/, setEventsMode],
   ['POST', /^\/_control\/webhooks$/, addWebhook],
   ['DELETE', /^\/_control\/webhooks$/, removeWebhook],
   ['POST', /^\/_control\/api-keys$/, addKey],
@@ -160,17 +139,8 @@ const ROUTES: readonly (readonly [method: string, path: RegExp, handler: Handler
 ]; // prettier-ignore
 
 /** undefined: no such address. @throws GreenfieldApiError when the state machine refuses an action */
-export function answerControl(
-  method: string,
-  path: string,
-  request: ControlRequest,
-): ControlAnswer | undefined {
-  for (const [routeMethod, routePath, handler] of ROUTES) {
-    const match = routeMethod === method ? routePath.exec(path) : null;
-    if (match === null) continue;
-    const answer = handler(request, match[1] ?? '');
-    request.scene.state.flush();
-    return answer;
-  }
-  return undefined;
+export function answerControl(method: string, path: string, request: Asking): Reply | undefined {
+  const answer = answerRoute(ROUTES, method, path, request);
+  request.scene.state.flush();
+  return answer;
 }

@@ -1,8 +1,16 @@
 /** Everything the sandbox knows, in memory; the journal keeps a copy when there is a folder for it. */
-import { randomBytes } from 'node:crypto';
-import { Journal, readJournal } from './journal';
-import type { JournalRecord } from './journal';
+import { Journal, readJournal } from '../sandbox/journal';
+import { randomText } from '../sandbox/random-text';
 import type { ApiKey, Invoice, Payout, PullPayment, StoredEvent, Webhook } from './types';
+
+const FILE = 'btcpay-sandbox.jsonl';
+
+interface JournalRecord {
+  readonly kind: string;
+  readonly key: string;
+  /** null: gone */
+  readonly value: unknown;
+}
 
 interface Tables {
   readonly invoice: Map<string, Invoice>;
@@ -25,16 +33,16 @@ export class State {
     webhook: new Map(),
     event: new Map(),
   };
-  private readonly journal: Journal;
+  private readonly journal: Journal<JournalRecord>;
 
   /** @param folder where to keep the state; empty: in memory only */
   constructor(folder: string) {
-    for (const { kind, key, value } of readJournal(folder)) {
+    for (const { kind, key, value } of readJournal<JournalRecord>(folder, FILE)) {
       const table = this.tables[kind as Kind] as Map<string, unknown>;
       if (value === null) table.delete(key);
       else table.set(key, value);
     }
-    this.journal = new Journal(folder);
+    this.journal = new Journal(folder, FILE);
     this.compact();
   }
 
@@ -71,6 +79,10 @@ export class State {
     this.journal.flush();
   }
 
+  close(): void {
+    this.journal.close();
+  }
+
   /** Forgets what merchants made; keys stay, webhooks when asked. */
   clear(isKeepingWebhooks: boolean): void {
     const { invoice, pull, payout, event, webhook } = this.tables;
@@ -94,7 +106,7 @@ const LETTERS = 'ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz123456789';
 
 /** An id as BTCPay makes them: base 58. */
 export function makeId(length = 22): string {
-  return [...randomBytes(length)].map((byte) => LETTERS[byte % LETTERS.length]).join('');
+  return randomText(LETTERS, length);
 }
 
 export function nowSeconds(): number {

@@ -1,5 +1,7 @@
 /** What the sandbox keeps. Bitcoin amounts are whole satoshis; bigint would not survive JSON, and they are safe. */
-export type JsonObject = Record<string, unknown>;
+import type { JsonObject } from '../sandbox/http';
+
+export type { JsonObject };
 
 export type InvoiceStatus = 'New' | 'Processing' | 'Settled' | 'Expired' | 'Invalid';
 export type AdditionalStatus = 'None' | 'PaidPartial' | 'PaidOver' | 'PaidLate' | 'Marked';

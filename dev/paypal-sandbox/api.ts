@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failure, missing, PayPalError } from './errors';
-import type { FaultRule, Faults } from './faults';
+import type { PayPalFaults } from './faults';
 import { minimal } from './render';
 import { ROUTES, show } from './routes';
 import type { Ask, Made, Route } from './routes';
@@ -11,7 +11,7 @@ import type { Scene } from './rules';
 import type { CallRecord, JsonObject } from './types';
 
 export interface Parts extends Scene {
-  readonly faults: Faults;
+  readonly faults: PayPalFaults;
   /** Client id -> secret. */
   readonly clients: ReadonlyMap<string, string>;
   /** Access token -> whose, and until when. In memory only: a restart makes every token worthless. */
@@ -167,7 +167,7 @@ function identify({ state }: Parts, ask: Ask, call: CallRecord): void {
 function takeFault(
   parts: Parts,
   { operation, order, custom_id: customId }: CallRecord,
-): FaultRule | undefined {
+): ReturnType<PayPalFaults['take']> {
   return parts.faults.take({ operation, order, customId });
 }
 

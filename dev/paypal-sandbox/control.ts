@@ -1,37 +1,35 @@
 /** `/_control/*` and `/_books`: what a test or the demo may do that no merchant can. JSON in, JSON out, no authentication. */
 import { randomBytes } from 'node:crypto';
-import type { Answer, Parts } from './api';
+import { answerRoute, ok, switchRoutes } from '../sandbox/control';
+import type { Route } from '../sandbox/control';
+import type { Reply } from '../sandbox/http';
+import type { Parts } from './api';
 import { readBooks } from './books';
 import { missing } from './errors';
-import { NORMAL_MODE } from './events';
 import { renderDisputeDetails, renderOrder } from './render';
-import { OPERATIONS } from './routes';
 import { approve, refundCapture, settleCapture, settleRefund, voidAuthorization } from './rules';
 import { makeId } from './state';
+import { REAUTHORIZATIONS } from './types';
 import type { Capture, Config, Dispute, JsonObject, Order } from './types';
 
-interface ControlRequest {
+interface Asking {
   readonly parts: Parts;
   readonly query: URLSearchParams;
   readonly input: JsonObject;
-  readonly id: string;
 }
 
-type Handler = (request: ControlRequest) => Answer;
+type ControlRequest = Asking & { readonly id: string };
+type Handler = (request: ControlRequest) => Reply;
 
-const ok = (body: object): Answer => ({ status: 200, body: body as JsonObject });
-const wrong = (message: string): Answer => ({ status: 400, body: { message } });
+const wrong = (message: string): Reply => ({ status: 400, body: { message } });
+const switchesOf = ({ parts }: Asking) => ({ faults: parts.faults, deliveries: parts.events.deliveries });
 
-const ROUTES: readonly (readonly [method: string, path: RegExp, handler: Handler])[] = [
+const ROUTES: readonly Route<Asking>[] = [
+  ...switchRoutes('_control', switchesOf, wrong),
   ['GET', /^\/_books$/, ({ parts, query }) => ok(readBooks(parts.state, query.get('holdfast_id') ?? undefined))],
-  ['GET', /^\/_control\/health$/, () => ok({ status: 'ok' })],
   ['POST', /^\/_control\/reset$/, reset],
   ['GET', /^\/_control\/config$/, ({ parts }) => ok(parts.state.config)],
   ['POST', /^\/_control\/config$/, configure],
-  ['GET', /^\/_control\/faults$/, ({ parts }) => ok({ faults: parts.faults.rules })],
-  ['POST', /^\/_control\/faults$/, addFault],
-  ['DELETE', /^\/_control\/faults$/, clearFaults],
-  ['POST', /^\/_control\/events-mode$/, setEventsMode],
   ['POST', /^\/_control\/webhook-endpoint$/, addEndpoint],
   ['DELETE', /^\/_control\/webhook-endpoint$/, removeEndpoint],
   ['POST', /^\/_control\/revoke-tokens$/, revokeTokens],
@@ -45,21 +43,13 @@ const ROUTES: readonly (readonly [method: string, path: RegExp, handler: Handler
 ]; // prettier-ignore
 
 /** undefined: no such address. @throws PayPalError when the state machine refuses what the payer or the dashboard does */
-export function answerControl(
-  method: string,
-  path: string,
-  request: Omit<ControlRequest, 'id'>,
-): Answer | undefined {
-  for (const [routeMethod, routePath, handler] of ROUTES) {
-    const match = routeMethod === method ? routePath.exec(path) : null;
-    if (match !== null) return handler({ ...request, id: match[1] ?? '' });
-  }
-  return undefined;
+export function answerControl(method: string, path: string, request: Asking): Reply | undefined {
+  return answerRoute(ROUTES, method, path, request);
 }
 
-function reset({ parts, input }: ControlRequest): Answer {
+function reset({ parts, input }: ControlRequest): Reply {
   parts.faults.clear();
-  parts.events.clear();
+  parts.events.deliveries.clear();
   parts.state.clear(input['keep_endpoints'] === true);
   return ok({ status: 'ok' });
 }
@@ -71,6 +61,7 @@ const SAME_TYPE: Readonly<Record<keyof Config, (value: unknown) => boolean>> = {
   multipleCaptures: (value) => Array.isArray(value) && value.every((name) => typeof name === 'string'),
   pendingCaptures: isFlag,
   pendingRefunds: isFlag,
+  reauthorizations: (value) => REAUTHORIZATIONS.some((name) => name === value),
   blocksDuplicateInvoices: isFlag,
 };
 
@@ -82,7 +73,7 @@ function isFlag(value: unknown): boolean {
   return typeof value === 'boolean';
 }
 
-function configure({ parts, input }: ControlRequest): Answer {
+function configure({ parts, input }: ControlRequest): Reply {
   for (const [name, value] of Object.entries(input)) {
     const isRight = Object.hasOwn(SAME_TYPE, name) && SAME_TYPE[name as keyof Config](value);
     if (!isRight) return wrong(`unknown or wrong setting: ${name}`);
@@ -91,24 +82,8 @@ function configure({ parts, input }: ControlRequest): Answer {
   return ok(parts.state.config);
 }
 
-function addFault({ parts, input }: ControlRequest): Answer {
-  const rule = parts.faults.add(input, OPERATIONS);
-  return typeof rule === 'string' ? wrong(rule) : ok(rule);
-}
-
-function clearFaults({ parts }: ControlRequest): Answer {
-  parts.faults.clear();
-  return ok({ faults: [] });
-}
-
-function setEventsMode({ parts, input }: ControlRequest): Answer {
-  const normal: JsonObject = { ...NORMAL_MODE };
-  const odd = Object.keys(input).find((name) => typeof input[name] !== typeof normal[name]);
-  return odd === undefined ? ok(parts.events.setMode(input)) : wrong(`unknown or wrong: ${odd}`);
-}
-
 /** The same url and client again replaces the endpoint: a restart may register as often as it likes. */
-function addEndpoint({ parts, input }: ControlRequest): Answer {
+function addEndpoint({ parts, input }: ControlRequest): Reply {
   const { url, webhook_id: given, client_id: client } = input;
   if (typeof url !== 'string' || !URL.canParse(url)) return wrong('url must be an address');
   const owner = typeof client === 'string' ? client : null;
@@ -120,13 +95,13 @@ function addEndpoint({ parts, input }: ControlRequest): Answer {
   return ok({ webhook_id: webhookId, url, client_id: owner });
 }
 
-function removeEndpoint({ parts, input }: ControlRequest): Answer {
+function removeEndpoint({ parts, input }: ControlRequest): Reply {
   const gone = [...parts.state.endpoints.values()].filter(({ url }) => url === input['url']);
   for (const { id } of gone) parts.state.removeEndpoint(id);
   return ok({ removed: gone.length });
 }
 
-function revokeTokens({ parts }: ControlRequest): Answer {
+function revokeTokens({ parts }: ControlRequest): Reply {
   parts.tokens.clear();
   return ok({ status: 'ok' });
 }
@@ -168,7 +143,7 @@ function refundByDashboard(parts: Parts, order: Order, capture: Capture, input: 
   });
 }
 
-function settle({ parts, id, input }: ControlRequest): Answer {
+function settle({ parts, id, input }: ControlRequest): Reply {
   const found = parts.state.findRefund(id);
   if (found === undefined) throw missing();
   settleRefund(parts, found.order, found.thing, input['succeed'] !== false);
@@ -193,7 +168,7 @@ function openDispute(parts: Parts, order: Order, capture: Capture, input: JsonOb
 }
 
 /** `outcome`: PayPal's outcome_code, e.g. RESOLVED_BUYER_FAVOUR. */
-function resolve({ parts, id, input }: ControlRequest): Answer {
+function resolve({ parts, id, input }: ControlRequest): Reply {
   const dispute = parts.state.disputes.get(id);
   if (dispute === undefined) throw missing();
   if (typeof input['outcome'] !== 'string') return wrong('outcome must be an outcome_code of PayPal');

@@ -8,6 +8,7 @@ const NAMES = {
     'AUTHENTICATION_FAILURE',
     'Authentication failed due to missing authorization header, or invalid authentication credentials.',
   ],
+  403: ['NOT_AUTHORIZED', 'Authorization failed due to insufficient permissions.'],
   404: ['RESOURCE_NOT_FOUND', 'The specified resource does not exist.'],
   409: ['RESOURCE_CONFLICT', 'The server has detected a conflict while processing this request.'],
   415: ['UNSUPPORTED_MEDIA_TYPE', "The server does not support the request payload's media type."],
@@ -59,6 +60,11 @@ const ISSUES = {
     'A reauthorization is only allowed once from Day 4 to Day 29 since the date of the original authorization.',
   REAUTHORIZATION_NOT_SUPPORTED:
     'A reauthorize cannot be attempted on an authorization_id that is the result of a prior reauthorization or on an authorization made on an Order saved using the `v2/orders/id/save` API.',
+  REAUTHORIZATION_NOT_SUPPORTED_FOR_PAYMENT_SOURCE:
+    'Reauthorization is not supported for the payment source of this authorization.',
+  REAUTHORIZATION_DECLINED_BY_PROCESSOR: 'The reauthorization was declined by the processor.',
+  PERMISSION_DENIED: 'You do not have permission to access or perform operations on this resource.',
+  TRANSACTION_REFUSED: "PayPal's internal controls prevent authorization from being captured.",
   AUTH_CURRENCY_MISMATCH:
     'The currency specified during reauthorization should be the same as the currency specified in the original authorization.',
   AUTHORIZATION_AMOUNT_EXCEEDED: 'Authorization amount specified exceeded allowable limit.',

@@ -1,5 +1,5 @@
 /** The state machine of orders: what a payer, a merchant's call or the passing of time may do, and what is refused. */
-import { refuse } from './errors';
+import { failure, missing, refuse } from './errors';
 import type { EventSender } from './events';
 import {
   refundedOf,
@@ -38,6 +38,7 @@ export function isKnown({ state }: Scene, order: Order): boolean {
 
 /** The payer approves on PayPal's page; `isMeansBad`: with a means that will be declined. */
 export function approve(scene: Scene, order: Order, isMeansBad: boolean): void {
+  if (!isKnown(scene, order)) throw missing();
   if (order.status !== 'CREATED' && order.status !== 'PAYER_ACTION_REQUIRED')
     throw refuse('ORDER_ALREADY_COMPLETED');
   order.status = 'APPROVED';
@@ -191,7 +192,11 @@ export function captureAuthorization(
     throw refuse(one.updatedMs >= one.expiresMs ? 'AUTHORIZATION_EXPIRED' : 'AUTHORIZATION_VOIDED');
   }
   if (one.status === 'CAPTURED') throw refuse('AUTHORIZATION_ALREADY_CAPTURED');
-  const { multipleCaptures } = scene.state.config;
+  // PayPal says that captures are made on the renewal, and promises nothing after the honor period: here neither works.
+  if (order.authorizations.some(({ renews }) => renews === one.id)) throw refuse('AUTHORIZATION_VOIDED');
+  const { multipleCaptures, reauthorizations } = scene.state.config;
+  const mustRenew = reauthorizations === 'granted' || reauthorizations === 'declined';
+  if (mustRenew && scene.state.now() >= one.createdMs + HONOR_MS) throw refuse('TRANSACTION_REFUSED');
   const mayRepeat = multipleCaptures.includes(order.client) || multipleCaptures.includes('*');
   if (order.captures.length > 0 && !mayRepeat) throw refuse('MAX_CAPTURE_COUNT_EXCEEDED');
   if (input.currency !== undefined && input.currency !== order.currency)
@@ -224,8 +229,12 @@ export function reauthorize(scene: Scene, order: Order, one: Authorization, amou
   if (one.status === 'VOIDED') throw refuse('AUTHORIZATION_VOIDED');
   if (one.status === 'CAPTURED') throw refuse('AUTHORIZATION_ALREADY_CAPTURED');
   const isSecond = order.authorizations.some(({ renews }) => renews === one.id);
+  const { reauthorizations } = scene.state.config;
+  if (reauthorizations === 'forbidden') throw failure(403, 'PERMISSION_DENIED');
   if (isSecond || scene.state.now() < one.createdMs + HONOR_MS) throw refuse('REAUTHORIZATION_TOO_SOON');
   if (amount > order.amount - capturedOf(order)) throw refuse('AUTHORIZATION_AMOUNT_EXCEEDED');
+  if (reauthorizations === 'declined') throw refuse('REAUTHORIZATION_DECLINED_BY_PROCESSOR');
+  if (reauthorizations === 'unsupported') throw refuse('REAUTHORIZATION_NOT_SUPPORTED_FOR_PAYMENT_SOURCE');
   // A new honor period, and the same last day.
   return addAuthorization(scene, order, amount, one.expiresMs, one.id);
 }

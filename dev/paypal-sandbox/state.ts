@@ -1,8 +1,7 @@
 /** Everything the sandbox knows, in memory; the journal keeps a copy when there is a folder for it. */
-import { randomBytes } from 'node:crypto';
+import { Journal, readJournal } from '../sandbox/journal';
+import { randomText } from '../sandbox/random-text';
 import { makeSigningKey } from './certificate';
-import { openJournal } from './journal';
-import type { Journal, JournalRecord } from './journal';
 import type {
   Authorization,
   CallRecord,
@@ -17,6 +16,13 @@ import type {
   WebhookEndpoint,
 } from './types';
 
+const FILE = 'paypal-sandbox.jsonl';
+
+interface JournalRecord {
+  readonly kind: string;
+  readonly value: unknown;
+}
+
 const DEFAULT_CONFIG: Config = {
   latencyMs: 0,
   tokenSeconds: 32_400,
@@ -24,6 +30,7 @@ const DEFAULT_CONFIG: Config = {
   multipleCaptures: [],
   pendingCaptures: false,
   pendingRefunds: false,
+  reauthorizations: 'granted',
   blocksDuplicateInvoices: true,
 };
 
@@ -40,12 +47,12 @@ export class State {
   readonly calls: CallRecord[] = [];
   /** Id of an authorization, capture or refund -> id of its order. */
   private readonly owners = new Map<string, string>();
-  private readonly journal: Journal;
+  private readonly journal: Journal<JournalRecord>;
 
   /** @param folder where to keep the state; empty: in memory only */
   constructor(folder: string) {
-    this.journal = openJournal(folder);
-    for (const record of this.journal.records) this.apply(record);
+    this.journal = new Journal(folder, FILE);
+    for (const record of readJournal<JournalRecord>(folder, FILE)) this.apply(record);
     this.signing ??= makeSigningKey();
     this.journal.rewrite(this.snapshot());
   }
@@ -99,6 +106,7 @@ export class State {
   private save(kind: string, value: unknown): void {
     this.apply({ kind, value });
     this.journal.add({ kind, value });
+    this.journal.flush();
   }
 
   private apply({ kind, value }: JournalRecord): void {
@@ -138,5 +146,5 @@ const LETTERS = '0123456789ABCDEFGHJKLMNPRSTUVWXY';
 
 /** An id as PayPal makes them: 17 letters and digits. */
 export function makeId(length = 17): string {
-  return [...randomBytes(length)].map((byte) => LETTERS[byte % LETTERS.length]).join('');
+  return randomText(LETTERS, length);
 }

@@ -1,5 +1,7 @@
 /** What the sandbox keeps. Amounts are ISO minor units, times are Unix milliseconds of the sandbox's clock. */
-export type JsonObject = { [key: string]: unknown };
+import type { JsonObject } from '../sandbox/http';
+
+export type { JsonObject };
 
 export type OrderStatus = 'CREATED' | 'PAYER_ACTION_REQUIRED' | 'APPROVED' | 'COMPLETED' | 'VOIDED';
 
@@ -114,6 +116,8 @@ export interface StoredEvent {
   pending: string[];
 }
 
+export const REAUTHORIZATIONS = ['granted', 'declined', 'unsupported', 'forbidden'] as const;
+
 export interface Config {
   latencyMs: number;
   tokenSeconds: number;
@@ -123,6 +127,11 @@ export interface Config {
   multipleCaptures: string[];
   pendingCaptures: boolean;
   pendingRefunds: boolean;
+  /**
+   * What comes of a renewal. `unsupported`: the payer's means allows none; `forbidden`: the account may not ask. With both a
+   * capture after the honor period works.
+   */
+  reauthorizations: (typeof REAUTHORIZATIONS)[number];
   /** As accounts are set by default: an invoice_id is paid once. */
   blocksDuplicateInvoices: boolean;
 }

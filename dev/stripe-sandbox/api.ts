@@ -1,13 +1,13 @@
 /** One request to the API: who asks, for what, under which key, with which fault; then the answer, stored and booked. */
-import type http from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Asked } from '../sandbox/http';
 import { findRoute } from './api-routes';
 import type { ApiRoute } from './api-routes';
 import { authenticateCaller } from './auth';
 import type { Caller } from './auth';
 import { invalid, SERVER_ERROR, StripeApiError } from './errors';
 import type { EventSender } from './events';
-import type { FaultRule, Faults } from './faults';
+import type { StripeFaults } from './faults';
 import { decodeForm } from './form';
 import { keyInUse, keyOf, storedAnswer } from './idempotency';
 import type { KeyedRequest } from './idempotency';
@@ -18,7 +18,7 @@ import type { CallRecord, JsonObject } from './types';
 export interface SandboxParts {
   readonly state: State;
   readonly events: EventSender;
-  readonly faults: Faults;
+  readonly faults: StripeFaults;
   readonly secretKeys: ReadonlySet<string>;
   readonly keysInUse: Set<string>;
 }
@@ -34,6 +34,8 @@ export interface Answer {
 /** What becomes of a request: an answer, no answer ever, or a connection that is reset. */
 export type Outcome = Answer | 'never' | 'reset';
 
+type FaultRule = ReturnType<StripeFaults['take']>;
+
 interface Work {
   readonly route: ApiRoute;
   readonly id: string;
@@ -44,18 +46,13 @@ interface Work {
   readonly call: CallRecord;
 }
 
-export async function answerApi(
-  parts: SandboxParts,
-  request: http.IncomingMessage,
-  url: URL,
-  body: string,
-): Promise<Outcome> {
+export async function answerApi(parts: SandboxParts, asked: Asked, body: string): Promise<Outcome> {
   const requestId = makeId('req', 14);
-  const key = headerText(request.headers['idempotency-key']);
+  const key = headerText(asked.headers['idempotency-key']);
   const failed = (error: unknown): Answer => ({ ...errorAnswer(error), requestId, key, isReplayed: false });
   let work: Work;
   try {
-    work = prepare(parts, request, url, body, requestId, key);
+    work = prepare(parts, asked, body, requestId, key);
   } catch (error) {
     return failed(error);
   }
@@ -73,15 +70,13 @@ export async function answerApi(
 
 function prepare(
   parts: SandboxParts,
-  request: http.IncomingMessage,
-  url: URL,
+  { method, url, headers }: Asked,
   body: string,
   requestId: string,
   key: string | undefined,
 ): Work {
   const at = Date.now();
-  const caller = authenticateCaller(request.headers, parts.secretKeys);
-  const method = request.method ?? 'GET';
+  const caller = authenticateCaller(headers, parts.secretKeys);
   const { route, id } = findRoute(method, url.pathname);
   if (caller.isBrowser && route.isOpenToBrowsers !== true) {
     throw invalid(
@@ -91,7 +86,7 @@ function prepare(
       403,
     );
   }
-  const type = request.headers['content-type'] ?? '';
+  const type = headers['content-type'] ?? '';
   if (method === 'POST' && body !== '' && !type.startsWith('application/x-www-form-urlencoded')) {
     throw invalid(
       undefined,
@@ -140,7 +135,7 @@ async function perform(parts: SandboxParts, work: Work): Promise<Outcome> {
   }
 }
 
-function takeFault(parts: SandboxParts, work: Work, isReplay: boolean): FaultRule | undefined {
+function takeFault(parts: SandboxParts, work: Work, isReplay: boolean): FaultRule {
   if (parts.faults.rules.length === 0) return undefined;
   const known = parts.state.intents.get(work.id)?.metadata ?? {};
   const sent = (work.raw['metadata'] ?? {}) as Record<string, string>;
@@ -149,12 +144,12 @@ function takeFault(parts: SandboxParts, work: Work, isReplay: boolean): FaultRul
   return parts.faults.take({ operation: work.route.operation, paymentIntent, metadata, isReplay });
 }
 
-async function pause(state: State, fault: FaultRule | undefined): Promise<void> {
+async function pause(state: State, fault: FaultRule): Promise<void> {
   const pauseMs = state.config.latencyMs + (fault?.fault === 'slow' ? fault.delayMs : 0);
   if (pauseMs > 0) await sleep(pauseMs, undefined, { ref: false });
 }
 
-function lostOnTheWire(fault: FaultRule | undefined): 'never' | 'reset' | undefined {
+function lostOnTheWire(fault: FaultRule): 'never' | 'reset' | undefined {
   if (fault?.fault === 'timeout_after') return 'never';
   return fault?.fault === 'reset_after' || fault?.fault === 'reset_before' ? 'reset' : undefined;
 }

@@ -1,9 +1,11 @@
 /** `/_sandbox/*`: what a test or the demo may do that no merchant can. JSON in, JSON out, no authentication. */
+import { answerRoute, ok, switchRoutes } from '../sandbox/control';
+import type { Route } from '../sandbox/control';
+import type { Reply } from '../sandbox/http';
 import type { SandboxParts } from './api';
 import { readBooks } from './books';
 import { authenticate, settleProcessing } from './confirmation';
 import { closeDispute, openDispute } from './disputes';
-import { NORMAL_MODE } from './events';
 import { cancel, capture } from './payment-intents';
 import { refund, settleRefund } from './refunds';
 import { renderIntent, renderRefund } from './render';
@@ -11,35 +13,26 @@ import type { Scene } from './scene';
 import { makeId } from './state';
 import type { Intent, JsonObject, SandboxConfig } from './types';
 
-export interface ControlAnswer {
-  readonly status: number;
-  readonly body: unknown;
-}
-
-interface ControlRequest {
+interface Asking {
   readonly parts: SandboxParts;
   readonly webhookSecret: string;
   readonly query: URLSearchParams;
   readonly input: JsonObject;
-  readonly id: string;
 }
 
-type Handler = (request: ControlRequest) => ControlAnswer;
+type ControlRequest = Asking & { readonly id: string };
+type Handler = (request: ControlRequest) => Reply;
 
-const ok = (body: unknown): ControlAnswer => ({ status: 200, body });
-const refusedWith = (message: string): ControlAnswer => ({ status: 400, body: { error: { message } } });
+const refusedWith = (message: string): Reply => ({ status: 400, body: { error: { message } } });
+const missing = (what: string): Reply => ({ status: 404, body: { error: { message: `no such ${what}` } } });
+const switchesOf = ({ parts }: Asking) => ({ faults: parts.faults, deliveries: parts.events.deliveries });
 
-const ROUTES: readonly (readonly [method: string, path: RegExp, handler: Handler])[] = [
-  ['GET', /^\/_sandbox\/health$/, () => ok({ status: 'ok' })],
+const ROUTES: readonly Route<Asking>[] = [
+  ...switchRoutes('_sandbox', switchesOf, refusedWith),
   ['GET', /^\/_sandbox\/books$/, ({ parts, query }) => ok(readBooks(parts.state, query.get('holdfast_id') ?? undefined))],
   ['POST', /^\/_sandbox\/reset$/, reset],
   ['GET', /^\/_sandbox\/config$/, ({ parts }) => ok(parts.state.config)],
   ['POST', /^\/_sandbox\/config$/, configure],
-  ['GET', /^\/_sandbox\/faults$/, ({ parts }) => ok({ faults: parts.faults.rules })],
-  ['POST', /^\/_sandbox\/faults$/, addFault],
-  ['DELETE', /^\/_sandbox\/faults$/, clearFaults],
-  ['GET', /^\/_sandbox\/events-mode$/, ({ parts }) => ok(parts.events.mode)],
-  ['POST', /^\/_sandbox\/events-mode$/, setEventsMode],
   ['GET', /^\/_sandbox\/webhook-endpoint$/, ({ parts }) => ok({ endpoints: [...parts.state.endpoints.values()] })],
   ['POST', /^\/_sandbox\/webhook-endpoint$/, addEndpoint],
   ['DELETE', /^\/_sandbox\/webhook-endpoint$/, removeEndpoint],
@@ -54,32 +47,22 @@ const ROUTES: readonly (readonly [method: string, path: RegExp, handler: Handler
 ]; // prettier-ignore
 
 /** undefined: no such address. @throws StripeApiError when the state machine refuses a dashboard's action */
-export function answerControl(
-  method: string,
-  path: string,
-  request: Omit<ControlRequest, 'id'>,
-): ControlAnswer | undefined {
-  for (const [routeMethod, routePath, handler] of ROUTES) {
-    const match = routeMethod === method ? routePath.exec(path) : null;
-    if (match !== null) {
-      const answer = handler({ ...request, id: match[1] ?? '' });
-      request.parts.state.journal.flush();
-      return answer;
-    }
-  }
-  return undefined;
+export function answerControl(method: string, path: string, request: Asking): Reply | undefined {
+  const answer = answerRoute(ROUTES, method, path, request);
+  request.parts.state.journal.flush();
+  return answer;
 }
 
-function reset({ parts, input }: ControlRequest): ControlAnswer {
+function reset({ parts, input }: ControlRequest): Reply {
   parts.faults.clear();
-  parts.events.clear();
+  parts.events.deliveries.clear();
   parts.state.clear(input['keep_endpoints'] === true);
   return ok({ status: 'ok' });
 }
 
 const NUMBERS = ['latencyMs', 'searchLagMs', 'shortHoldSeconds', 'expiryLagMs', 'refundSettleMs'] as const;
 
-function configure({ parts, input }: ControlRequest): ControlAnswer {
+function configure({ parts, input }: ControlRequest): Reply {
   const change: { -readonly [K in keyof SandboxConfig]?: SandboxConfig[K] } = {};
   for (const [name, value] of Object.entries(input)) {
     const number = NUMBERS.find((known) => known === name);
@@ -94,24 +77,8 @@ function configure({ parts, input }: ControlRequest): ControlAnswer {
   return ok(parts.state.config);
 }
 
-function setEventsMode({ parts, input }: ControlRequest): ControlAnswer {
-  const normal: JsonObject = { ...NORMAL_MODE };
-  const wrong = Object.keys(input).find((name) => typeof input[name] !== typeof normal[name]);
-  return wrong === undefined ? ok(parts.events.setMode(input)) : refusedWith(`unknown or wrong: ${wrong}`);
-}
-
-function addFault({ parts, input }: ControlRequest): ControlAnswer {
-  const rule = parts.faults.add(input);
-  return typeof rule === 'string' ? refusedWith(rule) : ok(rule);
-}
-
-function clearFaults({ parts }: ControlRequest): ControlAnswer {
-  parts.faults.clear();
-  return ok({ faults: [] });
-}
-
 /** The same url for the same account again replaces the endpoint: a restart may register as often as it likes. */
-function addEndpoint({ parts, webhookSecret, input }: ControlRequest): ControlAnswer {
+function addEndpoint({ parts, webhookSecret, input }: ControlRequest): Reply {
   const { url, secret, secret_key: account, enabled_events: types } = input;
   if (typeof url !== 'string' || !URL.canParse(url)) return refusedWith('url must be an address');
   const owner = typeof account === 'string' ? account : null;
@@ -129,7 +96,7 @@ function addEndpoint({ parts, webhookSecret, input }: ControlRequest): ControlAn
   return ok(endpoint);
 }
 
-function removeEndpoint({ parts, input, query }: ControlRequest): ControlAnswer {
+function removeEndpoint({ parts, input, query }: ControlRequest): Reply {
   const url = input['url'] ?? query.get('url');
   const gone = [...parts.state.endpoints.values()].filter((endpoint) => endpoint.url === url);
   for (const endpoint of gone) parts.state.removeEndpoint(endpoint.id);
@@ -140,8 +107,7 @@ function removeEndpoint({ parts, input, query }: ControlRequest): ControlAnswer 
 function act(action: (scene: Scene, intent: Intent, input: JsonObject) => void): Handler {
   return ({ parts, id, input }) => {
     const intent = parts.state.intents.get(id);
-    if (intent === undefined)
-      return { status: 404, body: { error: { message: `no such payment_intent: ${id}` } } };
+    if (intent === undefined) return missing(`payment_intent: ${id}`);
     const source = { requestId: null, idempotencyKey: null };
     action({ state: parts.state, events: parts.events, source }, intent, input);
     return ok(renderIntent(intent, true));
@@ -171,9 +137,9 @@ function disputeOf({ amount, reason }: JsonObject): { amount?: number; reason?: 
 }
 
 /** `outcome`: succeeded (by default) or failed. */
-function settleRefundByBank({ parts, id, input }: ControlRequest): ControlAnswer {
+function settleRefundByBank({ parts, id, input }: ControlRequest): Reply {
   const made = parts.state.refunds.get(id);
-  if (made === undefined) return { status: 404, body: { error: { message: `no such refund: ${id}` } } };
+  if (made === undefined) return missing(`refund: ${id}`);
   const source = { requestId: null, idempotencyKey: null };
   const scene = { state: parts.state, events: parts.events, source };
   settleRefund(scene, made, input['outcome'] === 'failed' ? 'failed' : 'succeeded');

@@ -1,5 +1,5 @@
-/** Switches to misbehave: rules that are matched against requests, each used a number of times. */
-import type { JsonObject } from './types';
+/** What can be made to fail at Stripe, and how. */
+import { Faults } from '../sandbox/faults';
 
 export const FAULT_KINDS = [
   /** 500; nothing executed, nothing stored: the same key executes when it is sent again. */
@@ -33,20 +33,9 @@ export const FAULT_OPERATIONS = [
   'list_disputes',
 ] as const;
 
-export interface FaultRule {
-  readonly id: number;
-  readonly match: {
-    readonly operation?: string;
-    readonly metadata?: Readonly<Record<string, string>>;
-    readonly payment_intent?: string;
-  };
-  readonly fault: FaultKind;
-  readonly delayMs: number;
-  /** How many times it may still be used; null: without end. */
-  times: number | null;
-  readonly probability: number;
-  readonly random: () => number;
-  hits: number;
+interface Match {
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly payment_intent?: string;
 }
 
 export interface FaultTarget {
@@ -58,70 +47,14 @@ export interface FaultTarget {
 }
 
 const WIRE_FAULTS: ReadonlySet<FaultKind> = new Set(['timeout_after', 'reset_before', 'reset_after', 'slow']);
-const DEFAULT_DELAY_MS = 1_000;
 
-export class Faults {
-  readonly rules: FaultRule[] = [];
-  private nextId = 1;
+export type StripeFaults = Faults<FaultKind, Match, FaultTarget>;
 
-  /** @param input as posted to /_sandbox/faults; returns the rule, or the sentence that says what is wrong */
-  add(input: JsonObject): FaultRule | string {
-    const match = (input['match'] ?? {}) as FaultRule['match'];
-    const fault = input['fault'] as FaultKind;
-    if (!FAULT_KINDS.includes(fault)) return `fault must be one of ${FAULT_KINDS.join(', ')}`;
-    const { operation } = match;
-    if (operation !== undefined && !(FAULT_OPERATIONS as readonly string[]).includes(operation)) {
-      return `match.operation must be one of ${FAULT_OPERATIONS.join(', ')}`;
-    }
-    const probability = typeof input['probability'] === 'number' ? input['probability'] : 1;
-    const times =
-      typeof input['times'] === 'number' ? input['times'] : input['probability'] === undefined ? 1 : null;
-    const rule: FaultRule = {
-      id: this.nextId++,
-      match,
-      fault,
-      delayMs: typeof input['delayMs'] === 'number' ? input['delayMs'] : DEFAULT_DELAY_MS,
-      times,
-      probability,
-      random: mulberry32(typeof input['seed'] === 'number' ? input['seed'] : 1),
-      hits: 0,
-    };
-    this.rules.push(rule);
-    return rule;
-  }
-
-  /** The first rule that applies to this request, used up by one. */
-  take(target: FaultTarget): FaultRule | undefined {
-    for (const rule of this.rules) {
-      if (!this.applies(rule, target)) continue;
-      rule.hits++;
-      if (rule.times !== null) rule.times--;
-      return rule;
-    }
-    return undefined;
-  }
-
-  clear(): void {
-    this.rules.length = 0;
-  }
-
-  private applies(rule: FaultRule, target: FaultTarget): boolean {
-    const { operation, metadata, payment_intent: intent } = rule.match;
-    if (rule.times === 0 || (target.isReplay && !WIRE_FAULTS.has(rule.fault))) return false;
-    if (operation !== undefined && operation !== target.operation) return false;
+export function createFaults(): StripeFaults {
+  return new Faults<FaultKind, Match, FaultTarget>(FAULT_KINDS, FAULT_OPERATIONS, (match, target, fault) => {
+    const { metadata = {}, payment_intent: intent } = match;
+    if (target.isReplay && !WIRE_FAULTS.has(fault)) return false;
     if (intent !== undefined && intent !== target.paymentIntent) return false;
-    if (!Object.entries(metadata ?? {}).every(([key, value]) => target.metadata[key] === value)) return false;
-    return rule.probability >= 1 || rule.random() < rule.probability;
-  }
-}
-
-/** A small seeded generator, so that a run with faults can be repeated. */
-function mulberry32(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
+    return Object.entries(metadata).every(([key, value]) => target.metadata[key] === value);
+  });
 }

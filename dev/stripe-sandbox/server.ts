@@ -1,27 +1,21 @@
 /** The sandbox as an HTTP server: reads, dispatches, writes. Used by main.ts and, in the same process, by tests. */
-import http from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { parseObject, serve } from '../sandbox/http';
+import type { Asked, Fate, Reply, ServerOptions } from '../sandbox/http';
 import { answerApi } from './api';
 import type { Outcome, SandboxParts } from './api';
 import { answerControl } from './control-routes';
 import { StripeApiError } from './errors';
 import { EventSender } from './events';
-import { Faults } from './faults';
+import { createFaults } from './faults';
 import { armExpiry } from './payment-intents';
 import { armSettlement } from './refunds';
 import { createState } from './state';
 import { API_VERSION } from './version';
-import type { JsonObject } from './types';
 
 export const DEFAULT_SECRET_KEY = 'sk_test_holdfast_sandbox';
 export const DEFAULT_WEBHOOK_SECRET = 'whsec_holdfast_sandbox';
 
-export interface StripeSandboxOptions {
-  /** 0: any free port. */
-  readonly port?: number;
-  readonly host?: string;
-  /** Where the state is kept; empty: in memory. */
-  readonly dataDir?: string;
+export interface StripeSandboxOptions extends ServerOptions {
   /** Comma separated; each is an account of its own. */
   readonly secretKey?: string;
   readonly webhookSecret?: string;
@@ -35,126 +29,63 @@ export interface StripeSandbox {
   stop(): Promise<void>;
 }
 
-const MAX_BODY_BYTES = 1024 * 1024;
-
 export async function startStripeSandbox(options: StripeSandboxOptions = {}): Promise<StripeSandbox> {
-  const { port = 0, host = '127.0.0.1', dataDir = '', secretKey = DEFAULT_SECRET_KEY } = options;
-  const { webhookSecret = DEFAULT_WEBHOOK_SECRET } = options;
+  const { dataDir = '', secretKey = DEFAULT_SECRET_KEY, webhookSecret = DEFAULT_WEBHOOK_SECRET } = options;
   const secretKeys = new Set(secretKey.split(',').map((key) => key.trim()));
   const state = createState(dataDir);
   const events = new EventSender(state);
-  const parts: SandboxParts = { state, events, faults: new Faults(), secretKeys, keysInUse: new Set() };
+  const parts: SandboxParts = { state, events, faults: createFaults(), secretKeys, keysInUse: new Set() };
   const scene = { state, events, source: { requestId: null, idempotencyKey: null } };
   for (const intent of state.intents.values()) {
     if (intent.status === 'requires_capture') armExpiry(scene, intent);
   }
   for (const refund of state.refunds.values()) armSettlement(scene, refund);
-  const server = http.createServer((request, response) => {
-    handle(parts, webhookSecret, request, response).catch((error: unknown) => {
-      // A caller that went away while it was still sending is its own business.
-      if (request.complete) console.error('the sandbox failed', error);
-      response.destroy();
-    });
-  });
-  // Longer than clients keep idle connections, so that a reset is always one that was asked for.
-  server.keepAliveTimeout = 120_000;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, resolve);
-  });
-  const address = server.address() as AddressInfo;
+  const server = await serve(options, (asked) => answer(parts, webhookSecret, asked));
   return {
-    url: `http://${host}:${address.port}`,
+    url: server.url,
     secretKey: [...secretKeys][0] ?? '',
     webhookSecret,
-    stop: () => stop(parts, server),
+    async stop() {
+      await events.deliveries.stop();
+      await server.close();
+      state.journal.close();
+      // Timers of holds and refunds that end later find nothing and do nothing.
+      state.intents.clear();
+      state.refunds.clear();
+    },
   };
 }
 
-async function stop(parts: SandboxParts, server: http.Server): Promise<void> {
-  parts.events.stop();
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeAllConnections();
-  await closed;
-  parts.state.journal.close();
-  // Timers of holds and refunds that end later find nothing and do nothing.
-  parts.state.intents.clear();
-  parts.state.refunds.clear();
-}
+const errorReply = (status: number, error: object): Reply => ({ status, body: { error } });
 
-async function handle(
-  parts: SandboxParts,
-  webhookSecret: string,
-  request: http.IncomingMessage,
-  response: http.ServerResponse,
-): Promise<void> {
-  const body = await readBody(request);
-  const url = new URL(request.url ?? '/', 'http://sandbox');
-  if (body === undefined) return sendJson(response, 413, { error: { message: 'The body is too large.' } });
-  if (url.pathname.startsWith('/_sandbox/')) {
-    const input = parseJson(body);
-    if (input === undefined)
-      return sendJson(response, 400, { error: { message: 'The body is not a JSON object.' } });
-    return sendControl(response, () =>
-      answerControl(request.method ?? 'GET', url.pathname, {
-        parts,
-        webhookSecret,
-        query: url.searchParams,
-        input,
-      }),
-    );
-  }
-  send(request, response, await answerApi(parts, request, url, body));
-}
-
-async function readBody(request: http.IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size <= MAX_BODY_BYTES) chunks.push(chunk);
-  }
-  return size > MAX_BODY_BYTES ? undefined : Buffer.concat(chunks).toString('utf8');
-}
-
-function parseJson(body: string): JsonObject | undefined {
-  if (body === '') return {};
+async function answer(parts: SandboxParts, webhookSecret: string, asked: Asked): Promise<Fate> {
+  const { method, url, text } = asked;
+  if (text === undefined) return errorReply(413, { message: 'The body is too large.' });
+  if (!url.pathname.startsWith('/_sandbox/')) return inForm(await answerApi(parts, asked, text));
+  const input = parseObject(text);
+  if (input === undefined) return errorReply(400, { message: 'The body is not a JSON object.' });
   try {
-    const value: unknown = JSON.parse(body);
-    return typeof value === 'object' && value !== null ? (value as JsonObject) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function sendControl(response: http.ServerResponse, answer: () => ReturnType<typeof answerControl>): void {
-  try {
-    const { status, body } = answer() ?? { status: 404, body: { error: { message: 'no such address' } } };
-    sendJson(response, status, body);
+    const request = { parts, webhookSecret, query: url.searchParams, input };
+    return answerControl(method, url.pathname, request) ?? errorReply(404, { message: 'no such address' });
   } catch (error) {
     if (!(error instanceof StripeApiError)) throw error;
-    sendJson(response, error.status, { error: error.body });
+    return errorReply(error.status, error.body);
   }
 }
 
-function sendJson(response: http.ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
-}
-
-function send(request: http.IncomingMessage, response: http.ServerResponse, outcome: Outcome): void {
-  if (outcome === 'never') return;
-  if (outcome === 'reset') {
-    request.socket.resetAndDestroy();
-    return;
-  }
-  response
-    .writeHead(outcome.status, {
+function inForm(outcome: Outcome): Fate {
+  if (typeof outcome === 'string') return outcome;
+  const { status, body, requestId, key, isReplayed } = outcome;
+  return {
+    status,
+    headers: {
       'content-type': 'application/json',
-      'request-id': outcome.requestId,
+      'request-id': requestId,
       'stripe-version': API_VERSION,
-      ...(outcome.key === undefined ? {} : { 'idempotency-key': outcome.key }),
-      ...(outcome.isReplayed ? { 'idempotent-replayed': 'true', 'original-request': outcome.requestId } : {}),
-      ...(outcome.status === 401 ? { 'www-authenticate': 'Basic realm="Stripe"' } : {}),
-    })
-    .end(outcome.body);
+      ...(key === undefined ? {} : { 'idempotency-key': key }),
+      ...(isReplayed ? { 'idempotent-replayed': 'true', 'original-request': requestId } : {}),
+      ...(status === 401 ? { 'www-authenticate': 'Basic realm="Stripe"' } : {}),
+    },
+    text: body,
+  };
 }

@@ -1,7 +1,6 @@
 /** Everything the sandbox knows, in memory; the journal keeps a copy when there is a folder for it. */
-import { randomBytes } from 'node:crypto';
-import { NO_JOURNAL, openJournal, readJournal } from './journal';
-import type { Journal, JournalRecord } from './journal';
+import { Journal, readJournal } from '../sandbox/journal';
+import { randomText } from '../sandbox/random-text';
 import type {
   CallRecord,
   Charge,
@@ -13,6 +12,29 @@ import type {
   StoredEvent,
   WebhookEndpoint,
 } from './types';
+
+const FILE = 'stripe-sandbox.jsonl';
+
+export interface JournalRecord {
+  readonly kind:
+    | 'intent'
+    | 'refund'
+    | 'dispute'
+    | 'answer'
+    | 'event'
+    | 'acknowledged'
+    | 'endpoint'
+    | 'endpoint-gone'
+    | 'call'
+    | 'config';
+  readonly value: unknown;
+}
+
+/** Ids of an event and of an endpoint that has it. */
+export interface Acknowledgement {
+  readonly event: string;
+  readonly endpoint: string;
+}
 
 /** Stripe may forget a key after a day; the sandbox does. */
 const KEY_LIFE_MS = 24 * 3_600_000;
@@ -40,13 +62,14 @@ export interface State {
   readonly events: Map<string, StoredEvent>;
   readonly endpoints: Map<string, WebhookEndpoint>;
   readonly calls: CallRecord[];
-  readonly journal: Journal;
+  readonly journal: Journal<JournalRecord>;
   saveIntent(intent: Intent): void;
   saveRefund(refund: Refund): void;
   saveDispute(dispute: Dispute): void;
   saveAnswer(answer: StoredAnswer): void;
   findAnswer(scope: string): StoredAnswer | undefined;
   saveEvent(event: StoredEvent): void;
+  acknowledge(value: Acknowledgement): void;
   saveEndpoint(endpoint: WebhookEndpoint): void;
   removeEndpoint(id: string): void;
   saveCall(call: CallRecord): void;
@@ -56,11 +79,9 @@ export interface State {
 
 /** @param folder where to keep the state; empty: in memory only */
 export function createState(folder: string): State {
-  const records = folder === '' ? [] : readJournal(folder);
-  const journal = folder === '' ? NO_JOURNAL : openJournal(folder);
+  const journal = new Journal<JournalRecord>(folder, FILE);
   const state = emptyState(journal);
-  for (const record of records) apply(state, upgraded(record));
-  // Starting is the moment to drop what was overwritten since.
+  for (const record of readJournal<JournalRecord>(folder, FILE)) apply(state, upgraded(record));
   journal.rewrite(snapshot(state));
   return state;
 }
@@ -77,7 +98,7 @@ function upgraded(record: JournalRecord): JournalRecord {
   return { ...record, value: { ...intent, charge } };
 }
 
-function emptyState(journal: Journal): State {
+function emptyState(journal: Journal<JournalRecord>): State {
   const state: State = {
     config: { ...DEFAULT_CONFIG },
     intents: new Map(),
@@ -99,6 +120,7 @@ function emptyState(journal: Journal): State {
       return answer !== undefined && Date.now() - answer.atMs < KEY_LIFE_MS ? answer : undefined;
     },
     saveEvent: (event) => save('event', event),
+    acknowledge: (value) => save('acknowledged', value),
     saveEndpoint: (endpoint) => save('endpoint', endpoint),
     removeEndpoint: (id) => save('endpoint-gone', id),
     saveCall: (call) => save('call', call),
@@ -114,7 +136,7 @@ function emptyState(journal: Journal): State {
   };
   const save = (kind: JournalRecord['kind'], value: unknown) => {
     apply(state, { kind, value });
-    journal.add(kind, value);
+    journal.add({ kind, value });
   };
   return state;
 }
@@ -135,6 +157,8 @@ function apply(state: State, { kind, value }: JournalRecord): void {
     case 'event':
       state.events.set((value as StoredEvent).id, value as StoredEvent);
       return;
+    case 'acknowledged':
+      return applyAcknowledgement(state, value as Acknowledgement);
     case 'endpoint':
       state.endpoints.set((value as WebhookEndpoint).id, value as WebhookEndpoint);
       return;
@@ -164,6 +188,11 @@ function applyIntent(state: State, intent: Intent): void {
   else list.push(intent);
 }
 
+function applyAcknowledgement(state: State, { event: id, endpoint }: Acknowledgement): void {
+  const event = state.events.get(id);
+  if (event !== undefined) event.pending = event.pending.filter((pending) => pending !== endpoint);
+}
+
 function* snapshot(state: State): Iterable<JournalRecord> {
   yield { kind: 'config', value: state.config };
   for (const value of state.endpoints.values()) yield { kind: 'endpoint', value };
@@ -181,7 +210,5 @@ const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 
 /** An id as Stripe makes them: `pi_3Nk...`. */
 export function makeId(prefix: string, length = 24): string {
-  let text = '';
-  for (const byte of randomBytes(length)) text += LETTERS[byte % LETTERS.length];
-  return `${prefix}_${text}`;
+  return `${prefix}_${randomText(LETTERS, length)}`;
 }

@@ -1,5 +1,7 @@
 /** What the sandbox keeps. Amounts are in Stripe's unit, times in Unix seconds unless the name says milliseconds. */
-export type JsonObject = { [key: string]: unknown };
+import type { JsonObject } from '../sandbox/http';
+
+export type { JsonObject };
 
 export type IntentStatus =
   | 'requires_payment_method'

@@ -1,7 +1,7 @@
 /** Short words for what only a test may do to the Stripe sandbox, and for what its books say. */
 import type { BookedIntent, Books } from '../../dev/stripe-sandbox/books';
 import type { FaultKind } from '../../dev/stripe-sandbox/faults';
-import type { EventsMode } from '../../dev/stripe-sandbox/events';
+import type { EventsMode } from '../../dev/sandbox/deliveries';
 
 export type { Books };
 
