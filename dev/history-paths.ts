@@ -73,9 +73,10 @@ const failRelease = async (studio: Studio): Promise<void> => {
 };
 
 const refuseRelease = async (studio: Studio): Promise<void> => {
-  expectStatus('create', await studio.create({ expires_in: 2 }), 201);
+  // The worker keeps an account's credentials for 5 s.
+  expectStatus('create', await studio.create({ expires_in: 6 }), 201);
   await studio.breakAccount();
-  await sleep(4_000);
+  await sleep(8_000);
   await studio.mendAccount();
 };
 

@@ -1,42 +1,42 @@
-/**
- * The paths through a payment's life that are recorded: what the activities answer one after the other, and what is said
- * to the workflow from outside. What they do in earnest is tested elsewhere; a history only shows what the workflow asks.
- */
+/** The paths through a payment's life that are recorded. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
-import type { Activities } from '../src/activities';
 import type { PaymentAnswer, PaymentSnapshot } from '../src/domain/channel-payment';
 import { refuse } from '../src/domain/errors';
+import { paymentObject } from '../src/domain/payment';
 import type { Payment, PaymentStatus } from '../src/domain/payment';
 import { cancelPaymentUpdate, paymentStateQuery } from '../src/workflows/messages';
+import { CALL_ID, LONG_MS, POLL_MS, objectScript, resync, unsettled } from './history-script';
+import type { Answered, HistoryScript } from './history-script';
 
-type PaymentActivity =
+type PaymentAnswered = Answered<
   | 'executePayment'
   | 'recordPaymentAnswer'
   | 'readPaymentObject'
   | 'settlePaymentCall'
-  | 'settlePaymentByOperator';
+  | 'settlePaymentByOperator'
+>;
 
-/** One answer of one activity. */
-export type PaymentAnswered = {
-  [Name in PaymentActivity]: readonly [activity: Name, answer: Awaited<ReturnType<Activities[Name]>>];
-}[PaymentActivity];
-
-export interface PaymentPath {
-  readonly name: string;
+interface PaymentPath extends Omit<HistoryScript, 'make'> {
   /** @param payment as it was made: it ends `lifeMs` from now */
   readonly answers: (payment: Payment) => readonly PaymentAnswered[];
   readonly lifeMs: number;
-  readonly drive?: (workflow: WorkflowHandle) => Promise<unknown>;
-  /** What the workflow returns. */
   readonly ends: PaymentStatus;
 }
 
-const LONG_MS = 600_000;
-const POLL_MS = 50;
-const CALL_ID = '00000000-0000-4000-8000-000000000001';
 const NO = 'channel-1';
+
+function newPayment(lifeMs: number): Payment {
+  const nowMs = Date.now();
+  return {
+    ...{ merchantId: randomUUID(), paymentNo: `PY-${randomUUID()}`, orderNo: 'REC-1', world: 'test' },
+    ...{ channel: 'stripe', channelAccountId: randomUUID(), channelPaymentNo: null, channelTradeNo: null },
+    ...{ currency: 'USD', amount: 50_000, amountPaid: 0, status: 'pending', version: 1 },
+    ...{ createdAtMs: nowMs, expiresAtMs: nowMs + lifeMs, handedOut: false, declineCode: null },
+    needsAttention: null,
+  };
+}
 
 const snapshot = (status: PaymentSnapshot['status']): PaymentSnapshot => ({
   ...{ channelPaymentNo: NO, status, currency: 'USD', amount: 50_000, amountRefunded: 0 },
@@ -63,8 +63,6 @@ const read = (payment: Payment, completionDue = false): PaymentAnswered => [
   'readPaymentObject',
   { payment, answered: true, completionDue },
 ];
-const unsettled = (retryAfterMs: number) =>
-  ({ kind: 'unsettled', callId: CALL_ID, retryAfterMs, reason: 'no answer' }) as const;
 
 /** Created, and waiting for its customer. */
 const made = (payment: Payment): readonly [PaymentAnswered, PaymentAnswered] => [
@@ -72,7 +70,6 @@ const made = (payment: Payment): readonly [PaymentAnswered, PaymentAnswered] => 
   recorded(as(payment, 'requires_action')),
 ];
 
-const resync = (workflow: WorkflowHandle) => workflow.signal('resync');
 const cancel = (workflow: WorkflowHandle) =>
   workflow.executeUpdate(cancelPaymentUpdate, {
     args: [{ kind: 'cancel', commandId: randomUUID(), by: 'api' }],
@@ -158,7 +155,7 @@ const completed: PaymentPath = {
   ends: 'success',
 };
 
-export const PAYMENT_PATHS: readonly PaymentPath[] = [
+const PATHS: readonly PaymentPath[] = [
   {
     name: 'payment-paid',
     lifeMs: LONG_MS,
@@ -234,3 +231,10 @@ export const PAYMENT_PATHS: readonly PaymentPath[] = [
   decidedByOperator,
   resumed,
 ];
+
+export const PAYMENT_PATHS: readonly HistoryScript[] = PATHS.map((path) =>
+  objectScript(path, () => {
+    const payment = newPayment(path.lifeMs);
+    return { object: paymentObject(payment), answers: path.answers(payment) };
+  }),
+);

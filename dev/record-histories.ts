@@ -1,149 +1,136 @@
 /**
  * Records the histories that test/workflows/replay.test.ts replays: `node --import tsx dev/record-histories.ts` against
- * a running stack with the Stripe sandbox, given by the environment (API_PORT, HOLDFAST_ADMIN_KEY, TEMPORAL_ADDRESS,
- * STRIPE_API_BASE, DB_*, HOLDFAST_ENCRYPTION_KEYS). Names on the command line record only these.
+ * the Temporal server of TEMPORAL_ADDRESS; the paths of dev/history-paths.ts need a whole stack (dev/hold-studio.ts).
+ * Names on the command line record only these.
  */
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { loadConfig } from '../src/config/config';
-import { preAuthWorkflowId } from '../src/domain/ids';
+import { Client } from '@temporalio/client';
+import type { WorkflowHandle } from '@temporalio/client';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createLogger } from '../src/observability/logger';
-import { createFoundation, createLazyTemporalClient } from '../src/runtime';
-import { CREDENTIALS_PURPOSE } from '../src/stores/channel-accounts';
+import { temporalSettings } from '../src/runtime';
+import { registerSearchAttributes } from '../src/temporal/search-attributes';
+import { createWebhookGateway } from '../src/temporal/webhook-gateway';
+import { WEBHOOK_SWEEP_WORKFLOW, webhookDeliveryWorkflowId } from '../src/workflows/messages';
+import { APPROVAL_PATHS } from './approval-history-paths';
 import { writeHistory } from './history-file';
 import { HISTORY_PATHS } from './history-paths';
-import type { HistoryPath, HoldUnderTest, Studio } from './history-paths';
-import { callApi, confirmHold, createDemoMerchant, getHold } from './demo-client';
-import type { Hold } from './demo-client';
-import { SANDBOX_SECRET_KEY, SANDBOX_WEBHOOK_SECRET } from './stack/settings';
+import type { HistoryScript } from './history-script';
+import { PAYMENT_PATHS } from './payment-history-paths';
+import { REFUND_PATHS } from './refund-history-paths';
+import { workflowBundle } from './stack/bundle';
+import { DELIVERY_PATHS, SWEEP_PATH } from './webhook-history-paths';
 
+const TASK_QUEUE = `record-${process.pid}`;
 const CLOSE_TIMEOUT_MS = 60_000;
-const POLL_MS = 50;
+/** Between a start and what is said from outside, so that it is said to a workflow that waits. */
+const SETTLE_MS = 500;
 
-const config = loadConfig();
-const foundation = createFoundation(config, createLogger('record', 'warn'));
-const temporal = createLazyTemporalClient();
-const apiUrl = `http://${config.API_HOST}:${config.API_PORT}`;
-const sandboxUrl = config.STRIPE_API_BASE;
+/** By object: what its activities have yet to answer. */
+const left = new Map<string, (readonly [activity: string, answer: unknown])[]>();
 
-async function post(url: string, body: object): Promise<unknown> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
-  return response.json();
+interface ActivityArgument {
+  readonly preAuthNo?: string;
+  readonly paymentNo?: string;
+  readonly refundNo?: string;
 }
 
-/** An account of the merchant's own, so that what is done to it concerns nobody else on the stack. */
-async function ownAccount(merchantId: string, multipleCaptures: boolean): Promise<string> {
-  const answer = await callApi<{ id: string }>(
-    apiUrl,
-    config.HOLDFAST_ADMIN_KEY,
-    '/api/v1/admin/channel-accounts',
-    {
-      body: {
-        channel: 'stripe',
-        world: 'test',
-        name: 'recorded',
-        merchant_id: merchantId,
-        credentials: { secret_key: SANDBOX_SECRET_KEY, webhook_secret: SANDBOX_WEBHOOK_SECRET },
-        contract: { multipleCaptures },
+/** An activity that answers with the next answer of its object's script. */
+const scripted = (name: string) => (of: string | ActivityArgument) => {
+  const key = typeof of === 'string' ? of : (of.preAuthNo ?? of.paymentNo ?? of.refundNo ?? '');
+  const [activity, answer] = left.get(key)?.shift() ?? [];
+  if (activity !== name)
+    return Promise.reject(new Error(`${name} was asked where the path has ${activity ?? 'nothing more'}`));
+  return Promise.resolve(answer);
+};
+
+const SCRIPTED = [
+  ...['executeCommand', 'recordAnswer', 'readHold', 'settleCall'],
+  ...['executePayment', 'recordPaymentAnswer', 'readPaymentObject', 'settlePaymentCall'],
+  ...['executeRefund', 'recordRefundAnswer', 'readRefundObject', 'settleRefundCall'],
+  ...['settlePaymentByOperator', 'settleRefundByOperator', 'attemptRetry'],
+];
+
+const activities = {
+  ...Object.fromEntries(SCRIPTED.map((name) => [name, scripted(name)])),
+  giveUp: () => Promise.resolve({ status: 'failed' }),
+  startOverdueRetries: () => Promise.resolve({ overdue: 3, started: 3 }),
+  endUndeliverable: () => Promise.resolve({ deleted: 0, disabled: 2 }),
+  deleteOutdated: () => Promise.resolve({ notifications: 1_000, leases: 1, endpoints: 1 }),
+};
+
+const DELIVERIES: readonly HistoryScript[] = DELIVERY_PATHS.map((path) => ({
+  ...path,
+  make() {
+    const notificationId = randomUUID();
+    return {
+      key: notificationId,
+      answers: path.steps.map((step) => ['attemptRetry', step]),
+      async start(client, taskQueue) {
+        const log = createLogger('record', 'warn');
+        await createWebhookGateway(client, log, { taskQueue, eager: true }).ensure({
+          notificationId,
+          merchantId: randomUUID(),
+          paymentNo: 'REC-1',
+          event: 'pre_auth.captured',
+          endpointHost: 'shop.example',
+          attempts: 1,
+          maxAttempts: 6,
+          pauseMs: path.pauseMs,
+        });
+        return client.workflow.getHandle(webhookDeliveryWorkflowId(notificationId));
       },
-    },
-  );
-  if (answer.status !== 201) throw new Error(`an account was refused: ${answer.code} ${answer.message}`);
-  return answer.data.id;
+    };
+  },
+}));
+
+const SCRIPTS = [...APPROVAL_PATHS, ...PAYMENT_PATHS, ...REFUND_PATHS, ...DELIVERIES];
+
+async function keep(path: { name: string; ends?: string }, workflow: WorkflowHandle): Promise<void> {
+  const ended: unknown = await Promise.race([workflow.result(), sleep(CLOSE_TIMEOUT_MS, 'timed out')]);
+  if (path.ends !== undefined && ended !== path.ends)
+    throw new Error(`${path.name} ended as ${String(ended)}, not ${path.ends}`);
+  const events = writeHistory(path.name, await workflow.fetchHistory());
+  console.log(`${path.name}: ${String(ended)}, ${events} events`);
 }
 
-async function setSecretKey(accountId: string, secretKey: string): Promise<void> {
-  const credentials = { secret_key: secretKey, webhook_secret: SANDBOX_WEBHOOK_SECRET };
-  await foundation.db.query('UPDATE channel_accounts SET credentials_sealed = $2 WHERE id = $1', [
-    accountId,
-    foundation.box.seal(JSON.stringify(credentials), CREDENTIALS_PURPOSE),
-  ]);
+async function record(client: Client, script: HistoryScript): Promise<void> {
+  const { key, answers, start } = script.make();
+  left.set(key, [...answers]);
+  const workflow = await start(client, TASK_QUEUE);
+  if (script.drive !== undefined) {
+    await sleep(SETTLE_MS);
+    await script.drive(workflow);
+  }
+  await keep(script, workflow);
 }
 
-async function openStudio(path: HistoryPath): Promise<Studio> {
-  const merchant = await createDemoMerchant(apiUrl, config.HOLDFAST_ADMIN_KEY, 'Recorded histories');
-  const key = merchant.apiKey;
-  const accountId =
-    path.account === 'platform'
-      ? undefined
-      : await ownAccount(merchant.merchantId, path.account === 'multiple-captures');
-  const preAuthNo = `REC-${path.name}`;
-  const workflowId = preAuthWorkflowId(merchant.merchantId, preAuthNo);
-  const handle = temporal.client.workflow.getHandle(workflowId);
-  const hold: HoldUnderTest = { number: preAuthNo, channelNo: '', clientSecret: '' };
-  return {
-    hold,
-    workflow: handle,
-    sandbox: (address, body) => post(`${sandboxUrl}/_sandbox/${address}`, body),
-    fault: (operation, fault, more = {}) =>
-      post(`${sandboxUrl}/_sandbox/faults`, {
-        match: { operation, metadata: { holdfast_id: workflowId } },
-        fault,
-        ...more,
-      }),
-    async create(fields) {
-      const body = {
-        pre_auth_no: preAuthNo,
-        order_no: preAuthNo,
-        amount: 50_000,
-        currency: 'USD',
-        channel: 'stripe',
-        customer_email: 'guest@example.com',
-        ...fields,
-      };
-      const answer = await callApi<Hold>(apiUrl, key, '/api/v1/channel/pre-auth', { body });
-      hold.channelNo = answer.data?.channel_pre_auth_no ?? '';
-      hold.clientSecret = answer.data?.client_secret ?? '';
-      return answer.status;
-    },
-    async confirm(card) {
-      const paid = { channel_pre_auth_no: hold.channelNo, client_secret: hold.clientSecret };
-      await confirmHold(sandboxUrl, paid, card === undefined ? {} : { paymentMethod: card });
-    },
-    async command(verb, body = {}) {
-      return (await callApi(apiUrl, key, `/api/v1/pre-auth/${preAuthNo}/${verb}`, { body })).status;
-    },
-    async reach(status) {
-      const endMs = Date.now() + CLOSE_TIMEOUT_MS;
-      for (let last = ''; last !== status;) {
-        if (Date.now() > endMs) throw new Error(`${path.name}: the hold stayed ${last}, not ${status}`);
-        await sleep(POLL_MS);
-        last = (await getHold(apiUrl, key, preAuthNo)).status;
-      }
-    },
-    breakAccount: () => setSecretKey(accountId ?? '', 'sk_test_revoked'),
-    mendAccount: () => setSecretKey(accountId ?? '', SANDBOX_SECRET_KEY),
-  };
-}
-
-async function record(path: HistoryPath): Promise<void> {
-  const studio = await openStudio(path);
-  await path.drive(studio);
-  const status: unknown = await Promise.race([
-    studio.workflow.result(),
-    sleep(CLOSE_TIMEOUT_MS, 'timed out'),
-  ]);
-  if (status !== path.ends) throw new Error(`${path.name} ended as ${String(status)}, not ${path.ends}`);
-  const events = writeHistory(path.name, await studio.workflow.fetchHistory());
-  console.log(`${path.name}: ${path.ends}, ${events} events`);
+async function recordSweep(client: Client): Promise<void> {
+  const workflowId = `record-sweep/${randomUUID()}`;
+  const workflow = await client.workflow.start(WEBHOOK_SWEEP_WORKFLOW, { workflowId, taskQueue: TASK_QUEUE });
+  await keep({ name: SWEEP_PATH }, workflow);
 }
 
 async function main(): Promise<void> {
+  Runtime.install({ logger: new DefaultLogger('WARN') });
+  const { connectionOptions, namespace } = temporalSettings();
+  const connection = await NativeConnection.connect(connectionOptions);
+  const client = new Client({ connection, namespace });
+  await registerSearchAttributes(client);
+  const codePath = await workflowBundle();
+  const parts = { connection, namespace, taskQueue: TASK_QUEUE, activities, workflowBundle: { codePath } };
+  const worker = await Worker.create(parts);
   const wanted = process.argv.slice(2);
-  await post(`${sandboxUrl}/_sandbox/config`, { multicapture: true, secret_key: SANDBOX_SECRET_KEY });
-  try {
-    for (const path of HISTORY_PATHS) {
-      if (wanted.length === 0 || wanted.includes(path.name)) await record(path);
-    }
-  } finally {
-    await post(`${sandboxUrl}/_sandbox/config`, { multicapture: false, secret_key: SANDBOX_SECRET_KEY });
-    await foundation.db.end();
-    await temporal.connection.close();
-  }
+  const isWanted = ({ name }: { name: string }) => wanted.length === 0 || wanted.includes(name);
+  await worker.runUntil(async () => {
+    for (const script of SCRIPTS.filter(isWanted)) await record(client, script);
+    if (isWanted({ name: SWEEP_PATH })) await recordSweep(client);
+  });
+  await connection.close();
+  const holds = HISTORY_PATHS.filter(isWanted);
+  // Loaded only when it is wanted: it asks for a whole stack.
+  if (holds.length > 0) await (await import('./hold-studio.js')).driveHolds(holds, keep);
 }
 
 main().catch((error: unknown) => {

@@ -1,35 +1,33 @@
-/**
- * The paths through a refund's life that are recorded: what the activities answer one after the other, and what is said to
- * the workflow from outside. What they do in earnest is tested elsewhere; a history only shows what the workflow asks.
- */
+/** The paths through a refund's life that are recorded. */
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { WorkflowHandle } from '@temporalio/client';
-import type { Activities } from '../src/activities';
 import type { RefundReport } from '../src/activities/refund-subject';
 import type { RefundSnapshot } from '../src/domain/channel-payment';
+import { refundObject } from '../src/domain/refund';
 import type { Refund, RefundStatus } from '../src/domain/refund';
 import { refundStateQuery } from '../src/workflows/messages';
+import { CALL_ID, LONG_MS, POLL_MS, objectScript, resync, unsettled } from './history-script';
+import type { Answered, HistoryScript } from './history-script';
 
-type RefundActivity =
-  'executeRefund' | 'recordRefundAnswer' | 'readRefundObject' | 'settleRefundCall' | 'settleRefundByOperator';
+type RefundAnswered = Answered<
+  'executeRefund' | 'recordRefundAnswer' | 'readRefundObject' | 'settleRefundCall' | 'settleRefundByOperator'
+>;
 
-/** One answer of one activity. */
-export type RefundAnswered = {
-  [Name in RefundActivity]: readonly [activity: Name, answer: Awaited<ReturnType<Activities[Name]>>];
-}[RefundActivity];
-
-export interface RefundPath {
-  readonly name: string;
+interface RefundPath extends Omit<HistoryScript, 'make'> {
   readonly answers: (refund: Refund) => readonly RefundAnswered[];
-  readonly drive?: (workflow: WorkflowHandle) => Promise<unknown>;
-  /** What the workflow returns. */
   readonly ends: RefundStatus;
 }
 
-const POLL_MS = 50;
-const LONG_MS = 600_000;
-const CALL_ID = '00000000-0000-4000-8000-000000000001';
 const NO = 'channel-refund-1';
+
+function newRefund(): Refund {
+  return {
+    ...{ merchantId: randomUUID(), refundNo: `RF-${randomUUID()}`, objectKind: 'payment', objectNo: 'PY-1' },
+    ...{ latePaymentId: null, orderNo: 'REC-1', world: 'test', channel: 'stripe' },
+    ...{ channelAccountId: randomUUID(), channelRefundNo: null, currency: 'USD', amount: 20_000 },
+    ...{ status: 'pending', version: 1, createdAtMs: Date.now(), declineCode: null, needsAttention: null },
+  };
+}
 
 const as = (refund: Refund, status: RefundStatus): Refund => ({
   ...{ ...refund, status, channelRefundNo: NO, version: refund.version + 1 },
@@ -40,9 +38,6 @@ const answered = (status: RefundSnapshot['status']): RefundReport => ({
     kind: status === 'pending' ? 'pending' : 'done',
     snapshot: { channelRefundNo: NO, status, currency: 'USD', amount: 20_000 },
   },
-});
-const unsettled = (retryAfterMs: number): RefundReport => ({
-  ...{ kind: 'unsettled', callId: CALL_ID, retryAfterMs, reason: 'no answer' },
 });
 const DECLINED: RefundReport = {
   ...{ kind: 'answered', callId: CALL_ID },
@@ -58,8 +53,6 @@ const read = (refund: Refund, isAnswered = true): RefundAnswered => [
   'readRefundObject',
   { refund, answered: isAnswered },
 ];
-
-const resync = (workflow: WorkflowHandle) => workflow.signal('resync');
 
 /** The channel cannot be asked at first; the workflow asks again by itself. */
 const pendingThenFailed: RefundPath = {
@@ -92,7 +85,7 @@ const decidedByOperator: RefundPath = {
   ends: 'failed',
 };
 
-export const REFUND_PATHS: readonly RefundPath[] = [
+const PATHS: readonly RefundPath[] = [
   {
     name: 'refund-done',
     answers: (refund) => [executed(refund, answered('succeeded')), recorded(as(refund, 'success'))],
@@ -147,3 +140,10 @@ export const REFUND_PATHS: readonly RefundPath[] = [
     ends: 'success',
   },
 ];
+
+export const REFUND_PATHS: readonly HistoryScript[] = PATHS.map((path) =>
+  objectScript(path, () => {
+    const refund = newRefund();
+    return { object: refundObject(refund), answers: path.answers(refund) };
+  }),
+);

@@ -2,28 +2,29 @@
  * The paths through a delivery's and a sweep's life that are recorded: what the activities answer one after the other,
  * and what is said to the workflow from outside.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { RetryStep } from '../src/activities/deliver';
+import type { WebhookDeliveryState } from '../src/workflows/messages';
 
 export interface DeliveryPath {
   readonly name: string;
   /** Milliseconds until the first retry is due. */
   readonly pauseMs: number;
-  readonly steps: readonly ((nowMs: number) => RetryStep)[];
+  readonly steps: readonly RetryStep[];
   readonly drive?: (workflow: WorkflowHandle) => Promise<void>;
   /** What the workflow returns. */
   readonly ends: string;
 }
 
 const LONG_MS = 600_000;
-const delivered = (): RetryStep => ({ kind: 'ended', status: 'success' });
-const handedBack = (): RetryStep => ({ kind: 'handed_back' });
-const retry =
-  (attempts: number, pauseMs: number, lastAnswer = 'HTTP 500') =>
-  (nowMs: number): RetryStep => ({ kind: 'retry', attempts, nextRetryAtMs: nowMs + pauseMs, lastAnswer });
-const wait =
-  (pauseMs: number) =>
-  (nowMs: number): RetryStep => ({ kind: 'wait', untilMs: nowMs + pauseMs });
+const POLL_MS = 50;
+const delivered: RetryStep = { kind: 'ended', status: 'success' };
+const handedBack: RetryStep = { kind: 'handed_back' };
+const retry = (attempts: number, pauseMs: number, lastAnswer = 'HTTP 500'): RetryStep => {
+  return { kind: 'retry', attempts, pauseMs, lastAnswer };
+};
+const wait = (pauseMs: number): RetryStep => ({ kind: 'wait', pauseMs });
 
 export const DELIVERY_PATHS: readonly DeliveryPath[] = [
   {
@@ -35,7 +36,7 @@ export const DELIVERY_PATHS: readonly DeliveryPath[] = [
   {
     name: 'webhook-ladder-ran-out',
     pauseMs: -1,
-    steps: [retry(2, 200), () => ({ kind: 'ended', status: 'failed' })],
+    steps: [retry(2, 200), { kind: 'ended', status: 'failed' }],
     ends: 'failed',
   },
   {
@@ -44,8 +45,10 @@ export const DELIVERY_PATHS: readonly DeliveryPath[] = [
     steps: [retry(2, LONG_MS), delivered],
     async drive(workflow) {
       await workflow.signal('retry_now');
-      await workflow.signal('wake');
-      await workflow.query('status');
+      // What is said while an attempt runs is answered by that attempt: so the next word waits for the pause after it.
+      for (let attempts = 1; attempts < 2; await sleep(POLL_MS)) {
+        ({ attempts } = await workflow.query<WebhookDeliveryState>('status'));
+      }
       await workflow.signal('retry_now');
     },
     ends: 'success',

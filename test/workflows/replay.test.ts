@@ -1,7 +1,6 @@
 /**
  * Every recorded history is replayed against the workflows as they are now: a change that would break holds, payments or
- * deliveries under way fails here. Recorded by dev/record-histories.ts, dev/record-payment-histories.ts and
- * dev/record-webhook-histories.ts (before 1.0 they may be recorded again).
+ * deliveries under way fails here. Recorded by dev/record-histories.ts (before 1.0 they may be recorded again).
  */
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,6 +8,7 @@ import { DeterminismViolationError } from '@temporalio/workflow';
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils';
 import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
 import type { WorkflowBundle } from '@temporalio/worker';
+import { APPROVAL_PATHS } from '../../dev/approval-history-paths';
 import { HISTORY_PATHS } from '../../dev/history-paths';
 import { PAYMENT_PATHS } from '../../dev/payment-history-paths';
 import { REFUND_PATHS } from '../../dev/refund-history-paths';
@@ -16,7 +16,9 @@ import { DELIVERY_PATHS, SWEEP_PATH } from '../../dev/webhook-history-paths';
 
 const FOLDER = join(__dirname, 'histories');
 const NAMES = [
-  ...[...HISTORY_PATHS, ...PAYMENT_PATHS, ...REFUND_PATHS, ...DELIVERY_PATHS].map(({ name }) => name),
+  ...[HISTORY_PATHS, APPROVAL_PATHS, PAYMENT_PATHS, REFUND_PATHS, DELIVERY_PATHS]
+    .flat()
+    .map(({ name }) => name),
   SWEEP_PATH,
 ];
 const EXPECTED = NAMES.map((name) => `${name}.json`).sort();
