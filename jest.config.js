@@ -15,6 +15,7 @@ module.exports = {
   },
   globalSetup: '<rootDir>/test/setup/global-setup.ts',
   globalTeardown: '<rootDir>/test/setup/global-teardown.ts',
+  testSequencer: '<rootDir>/jest.sequencer.js',
   testTimeout: 60_000,
   maxWorkers: 2,
 };
