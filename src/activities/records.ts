@@ -96,7 +96,7 @@ function moveOf(deps: ActivityDeps, row: PreAuthRow, { next, events }: Transitio
     notifyUrl: row.notify_url,
     defaultMaxRetries: deps.defaultMaxRetries,
   }));
-  return { before: toHold(row), next, events: told, ...saving };
+  return { before: toHold(row), next, eventSequence: row.event_sequence, events: told, ...saving };
 }
 
 export function createRecordActivities(deps: ActivityDeps) {

@@ -6,9 +6,9 @@ import { appendEventsSql, eventsParameter } from './outbox';
 import type { ObjectEvent } from './outbox';
 import type { Queryable } from './postgres';
 
-// The hold must still be as the transition was computed from, and the call whose answer this is must still be open; both
-// are locked before anything is written, in the order in which everybody locks them. The order's claim follows the hold:
-// paid when it succeeded, dropped when it came to nothing.
+// The hold must still be as the transition was computed from (disputes raise the count of its events and not its version),
+// and the call whose answer this is must still be open; both are locked before anything is written, in the order in which
+// everybody locks them. The order's claim follows the hold: paid when it succeeded, dropped when it came to nothing.
 const statement = (unmoved: string, settled: string) => `
 WITH unmoved AS (${unmoved}
 ), hold AS (
@@ -26,19 +26,22 @@ WITH unmoved AS (${unmoved}
 ), dropped AS (
   DELETE FROM order_claims USING hold
   WHERE merchant_id = $1::uuid AND order_no = $15::text AND number = $2::text AND $14::boolean AND $4::text <> 'succeeded'
-)${settled}, ${appendEventsSql('$1::uuid', '$16', 'EXISTS (SELECT FROM hold)')}
+)${settled}, ${appendEventsSql({ merchant: '$1::uuid', events: '$16', condition: 'EXISTS (SELECT FROM hold)', onRepeat: '' })}
 SELECT EXISTS (SELECT FROM hold) AS moved, (SELECT count(*)::int FROM told) AS told`;
 
 const UNMOVED_HOLD = `
-  SELECT FROM pre_auths h WHERE h.merchant_id = $1::uuid AND h.pre_auth_no = $2::text AND h.version = $3 FOR NO KEY UPDATE`;
+  SELECT FROM pre_auths h
+  WHERE h.merchant_id = $1::uuid AND h.pre_auth_no = $2::text AND h.version = $3 AND h.event_sequence = $17::int
+  FOR NO KEY UPDATE`;
 
 const UNMOVED_HOLD_AND_CALL = `
   SELECT FROM pre_auths h JOIN channel_calls c ON c.merchant_id = h.merchant_id AND c.object_kind = 'pre_auth' AND c.object_no = h.pre_auth_no
-  WHERE h.merchant_id = $1::uuid AND h.pre_auth_no = $2::text AND h.version = $3 AND c.id = $17::uuid AND c.state = 'open'
+  WHERE h.merchant_id = $1::uuid AND h.pre_auth_no = $2::text AND h.version = $3 AND h.event_sequence = $17::int
+    AND c.id = $18::uuid AND c.state = 'open'
   FOR NO KEY UPDATE`;
 
 const SETTLED = `, settled AS (
-  UPDATE channel_calls SET state = $18::text, outcome = $19::jsonb, settled_at = now() FROM hold WHERE id = $17::uuid
+  UPDATE channel_calls SET state = $19::text, outcome = $20::jsonb, settled_at = now() FROM hold WHERE id = $18::uuid
 )`;
 
 const MOVE = statement(UNMOVED_HOLD, '');
@@ -48,6 +51,8 @@ export interface Move {
   /** The state it was computed from. */
   readonly before: Hold;
   readonly next: Hold;
+  /** How many events the hold had then. */
+  readonly eventSequence: number;
   readonly events: readonly ObjectEvent[];
   readonly declineCode?: string | undefined;
   readonly cancelReason?: string | undefined;
@@ -74,6 +79,7 @@ export async function moveHold(q: Queryable, move: Move): Promise<{ told: number
     isClosed(next.status),
     before.orderNo,
     eventsParameter(events),
+    move.eventSequence,
   ];
   const { rows } = await (settles === undefined
     ? q.query<{ moved: boolean; told: number }>(MOVE, values)

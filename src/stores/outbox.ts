@@ -44,16 +44,24 @@ function uuidV5(name: string): string {
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
+interface Appending {
+  /** SQL of the merchant's id. */
+  readonly merchant: string;
+  /** SQL of what eventsParameter() gives. */
+  readonly events: string;
+  /** SQL that must hold, or nothing is written. */
+  readonly condition: string;
+  /** SQL for an event that is written already: empty, and the statement fails. */
+  readonly onRepeat: 'ON CONFLICT DO NOTHING' | '';
+}
+
 /**
  * The part of a statement that writes the events of one object with their notifications, as `WITH` queries; the last,
- * `told`, has a row per notification added. A repeat adds nothing. A notify_url belongs to the implicit endpoint of its
- * origin; where it is an explicit endpoint's URL already, that one is told and the implicit one is not. Disabled endpoints
- * get their rows too: these wait.
- * @param merchant SQL of the merchant's id
- * @param events SQL of what eventsParameter() gives
- * @param condition SQL that must hold, or nothing is written
+ * `told`, has a row per notification added. A notify_url belongs to the implicit endpoint of its origin; where it is an
+ * explicit endpoint's URL already, that one is told and the implicit one is not. Disabled endpoints get their rows too:
+ * these wait.
  */
-export const appendEventsSql = (merchant: string, events: string, condition: string) => `
+export const appendEventsSql = ({ merchant, events, condition, onRepeat }: Appending) => `
 given AS (
   SELECT g.* FROM jsonb_to_recordset(${events}::jsonb) AS g (id uuid, object_kind text, object_no text, payment_no text, sequence int,
     type text, status text, data jsonb, notify_url text, notify_origin text, notify_normal_url text, body text,
@@ -62,7 +70,7 @@ given AS (
 ), event AS (
   INSERT INTO payment_events (merchant_id, object_kind, object_no, sequence, type, status, data)
   SELECT ${merchant}, object_kind, object_no, sequence, type, status, data FROM given
-  ON CONFLICT (merchant_id, object_kind, object_no, sequence) DO NOTHING
+  ${onRepeat}
 ), explicit AS (
   SELECT g.id AS event_id, e.id, e.url, coalesce(e.normal_url, e.url) AS normal_url, e.max_retries
   FROM webhook_endpoints e JOIN given g ON e.event_filter = '{}' OR g.type = ANY (e.event_filter)
@@ -81,7 +89,13 @@ given AS (
   ON CONFLICT (event_id, endpoint_id) DO NOTHING RETURNING 1
 )`;
 
-const APPEND = `WITH ${appendEventsSql('$1::uuid', '$2', 'true')} SELECT count(*)::int AS told FROM told`;
+const ONE_EVENT = {
+  merchant: '$1::uuid',
+  events: '$2',
+  condition: 'true',
+  onRepeat: 'ON CONFLICT DO NOTHING',
+} as const;
+const APPEND = `WITH ${appendEventsSql(ONE_EVENT)} SELECT count(*)::int AS told FROM told`;
 
 /** Transactions that have added notifications: after their commit the relays are told, after others nobody is. */
 const withNews = new WeakSet<Queryable>();
