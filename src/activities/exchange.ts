@@ -78,8 +78,14 @@ async function judgeAnswer<S extends { readonly status: string }, R, Op extends 
       ? { kind: 'answered', callId: call.id, answer }
       : unsettled(deps, subject, call, `the channel answered ${answer.snapshot.status}`);
   }
-  if (speaksOfLastSendOnly(call, answer))
+  if (speaksOfLastSendOnly(call, answer)) {
+    // No repeat may ever get as far as the key again, and until the call is settled nothing else can be done.
+    if (answer.ofPreparation === true)
+      await subject.askForDecision(
+        `outcome of ${call.operation} unknown, and what must precede a repeat is declined: ${answer.code}`,
+      );
     return unsettled(deps, subject, call, `the channel answered ${answer.code} to a repeat`);
+  }
   if (call.operation === 'create' || answer.code !== 'invalid_state')
     return { kind: 'answered', callId: call.id, answer };
   const reading = await subject.readAfterRefusal(exchangeOf(timeoutMs));

@@ -123,14 +123,14 @@ export function showsAbsence(call: ChannelCall, snapshot: HoldSnapshot | undefin
 
 /**
  * Whether a decline says nothing of the earlier sends of a call, one of which may have worked: refused at the door, before
- * the key was looked at, or the channel does not know any more what money was to be held or taken of.
+ * the key was looked at, or in a step before it, or the channel does not know any more what money was to be held or taken of.
  */
 export function speaksOfLastSendOnly(
   { operation, attempts }: Pick<ChannelCall<CallOperation>, 'operation' | 'attempts'>,
-  { code }: Decline,
+  { code, ofPreparation }: Decline,
 ): boolean {
   if (attempts <= 1) return false;
-  if (code === 'account_invalid') return true;
+  if (code === 'account_invalid' || ofPreparation === true) return true;
   return code === 'object_not_found' && (operation === 'authorize' || operation === 'capture');
 }
 

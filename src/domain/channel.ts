@@ -115,6 +115,8 @@ export interface Decline {
   readonly code: DeclineCode;
   /** The provider's own code, for operators: no free text, which may carry personal data. */
   readonly providerCode: string;
+  /** True: of a step before the money call, which was not sent this time. It says nothing of earlier sends. */
+  readonly ofPreparation?: true;
 }
 
 /** The answer of a verb that may move money: executed (`done`), waiting for the customer or the channel (`pending`), or declined. */

@@ -165,6 +165,16 @@ test('a renewal that is declined is a declined capture; the hold stays, and anot
   expect(snapshotOf(await hold.capture(AMOUNT, 2))).toMatchObject(TAKEN);
 });
 
+test('declined to a repeat it is told apart from a decline of the capture, which may have worked before', async () => {
+  const hold = await held();
+  await setDay(5);
+  await bench.control.post('config', { reauthorizations: 'unsupported' });
+  await bench.control.fault('capture_authorization', 'reset_before');
+  await caught(hold.capture(AMOUNT));
+  await bench.control.post('config', { reauthorizations: 'declined' });
+  expect(await hold.capture(AMOUNT)).toMatchObject({ code: 'card_declined', ofPreparation: true });
+});
+
 test.each(['unsupported', 'forbidden'])(
   'what cannot be renewed (%s) is captured as it is',
   async (answer) => {

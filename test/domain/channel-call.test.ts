@@ -153,6 +153,15 @@ test.each([
   },
 );
 
+test.each(['card_declined', 'processing_error', 'hold_expired', 'invalid_state'] as const)(
+  'what is declined as %s before the money call says nothing of an earlier send',
+  (code) => {
+    const decline = { kind: 'declined', code, providerCode: 'X', ofPreparation: true } as const;
+    expect(speaksOfLastSendOnly({ operation: 'capture', attempts: 2 }, decline)).toBe(true);
+    expect(speaksOfLastSendOnly({ operation: 'capture', attempts: 1 }, decline)).toBe(false);
+  },
+);
+
 describe('showsAbsence', () => {
   test.each(CHANNEL_HOLD_STATUSES)('a read of %s', (status) => {
     const moving = status === 'unknown' || status === 'processing';

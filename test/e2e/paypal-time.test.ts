@@ -253,6 +253,29 @@ describe('captured after the days in which PayPal honors a hold', () => {
     await expectBooks(released, { held: 0, captured: 0 });
   });
 
+  test('a renewal that is declined to a repeat says nothing of the capture that was sent before: taken once', async () => {
+    const held = await heldAt();
+    await shop.setAhead(5 * DAY_MS);
+    await control('config', { reauthorizations: 'unsupported' });
+    await fault(held, 'capture_authorization', 'slow', { delayMs: 7_000 });
+    const capturing = client.capture(held.pre_auth_no);
+    await eventually(
+      'the renewal is refused, and the capture on its way',
+      () => booksOf(held),
+      ({ calls }) => calls.some(({ operation }) => operation === 'reauthorize'),
+    );
+    await control('config', { reauthorizations: 'declined' });
+    await untilAttention(held);
+    expect(await callsOf(held)).toEqual(['create executed', 'authorize executed', 'capture open']);
+    await control('config', { reauthorizations: 'unsupported' });
+    expect([200, 202]).toContain((await capturing).status);
+    await client.waitFor(held.pre_auth_no, 'succeeded');
+    const books = await expectBooks(held, { held: 0, captured: AMOUNT });
+    expect(executed(books, 'capture_authorization')).toHaveLength(1);
+    expect(await callsOf(held)).toEqual(['create executed', 'authorize executed', 'capture executed']);
+    expect(await attentionOf(held)).toBeNull();
+  });
+
   test('PayPal renews once: a capture that comes too late again is declined, and the hold is released', async () => {
     const held = await heldAt();
     await shop.setAhead(5 * DAY_MS);

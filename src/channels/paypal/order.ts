@@ -12,9 +12,13 @@ export const capturesOf = (order: PayPalOrder): readonly PayPalCapture[] =>
 export const refundsOf = (order: PayPalOrder): readonly PayPalRefund[] =>
   unitOf(order).payments?.refunds ?? [];
 
-/** Oldest first: the first is the original, which is renewed and voided; the others are renewals of it. */
+/**
+ * Oldest first: the first is the original, which is renewed and voided; the others are renewals of it. PayPal need not say
+ * when one was made: what it leaves out in an answer to a renewal was made just now.
+ */
 export function authorizationsOf(order: PayPalOrder): readonly PayPalAuthorization[] {
-  const timeOf = ({ create_time: time }: PayPalAuthorization) => Date.parse(time ?? '') || 0;
+  const timeOf = ({ create_time: time }: PayPalAuthorization) =>
+    Date.parse(time ?? '') || Number.MAX_SAFE_INTEGER;
   return [...(unitOf(order).payments?.authorizations ?? [])].sort((a, b) => timeOf(a) - timeOf(b));
 }
 
@@ -40,10 +44,13 @@ export function withCapture(order: PayPalOrder, capture: PayPalCapture): PayPalO
   return withPayments(order, { captures: [...others, capture] });
 }
 
-/** The order with this authorization in it, in the place of an older version of the same. */
+/** The order with this authorization in it; what an answer leaves out of one that is known is as it was. */
 export function withAuthorization(order: PayPalOrder, changed: PayPalAuthorization): PayPalOrder {
-  const others = authorizationsOf(order).filter(({ id }) => id !== changed.id);
-  return withPayments(order, { authorizations: [...others, changed] });
+  const known = authorizationsOf(order);
+  const authorizations = known.some(({ id }) => id === changed.id)
+    ? known.map((one) => (one.id === changed.id ? { ...one, ...changed } : one))
+    : [...known, changed];
+  return withPayments(order, { authorizations });
 }
 
 function withPayments(

@@ -26,8 +26,14 @@ import type { PayPalAuthorization, PayPalOrder } from './wire';
 /** PayPal keeps the money for an authorization so long; after that it may refuse a capture, until day 29. */
 const HONOR_MS = 3 * 24 * 3_600_000;
 
-/** Declines that say nothing against the capture itself: not now, not with these means, not for this account. */
-const CANNOT_RENEW: ReadonlySet<Decline['code']> = new Set(['invalid_state', 'account_invalid']);
+/** What is refused for the payer's sake. Every other decline of a renewal says nothing against the capture itself. */
+const PAYER_REFUSED: ReadonlySet<Decline['code']> = new Set([
+  'card_declined',
+  'insufficient_funds',
+  'expired_card',
+  'authentication_required',
+  'fraud_suspected',
+]);
 
 const authorizationPath = (id: string, action: 'capture' | 'void' | 'reauthorize') =>
   `/v2/payments/authorizations/${encodeURIComponent(id)}/${action}`;
@@ -95,10 +101,11 @@ export async function capturePreAuth(
 }
 
 /**
- * The order with an authorization that PayPal honors. What cannot be renewed (not yet, not again, not with the payer's
- * means, not for this account) is captured as it is: the capture's own answer counts then, under its own key. No renewal moves
- * money, so a fault here leaves a capture that was certainly not sent; asked again, the order shows the renewal, or PayPal
- * answers it again under its key.
+ * The order with an authorization that PayPal honors. What is not renewed for another reason than the payer (not yet, not
+ * again, not for this account, a reason we do not know) is captured as it is: the capture's own answer counts then, under its
+ * own key. A renewal that is declined is a declined capture, `ofPreparation`: an earlier send of the capture may have worked.
+ * No renewal moves money, so a fault here leaves a capture that was not sent this time; asked again, the order shows the
+ * renewal, or PayPal answers it again under its key.
  * @throws ChannelFault
  */
 async function honored(
@@ -116,7 +123,7 @@ async function honored(
   // All that is left: a renewal is granted once, and a capture that is declined may be followed by a larger one.
   const left = { amount: amountCapturable, currency };
   const amount = toPayPalAmount(left);
-  if ('refusal' in amount) return notExpressible(left);
+  if ('refusal' in amount) return order;
   const renewed = await send(scene, {
     method: 'POST',
     path: authorizationPath(original.id, 'reauthorize'),
@@ -124,12 +131,13 @@ async function honored(
     identity: renewalOf(capture),
     read: readAuthorization,
   });
-  if (isDecline(renewed)) return CANNOT_RENEW.has(renewed.code) ? order : renewed;
+  if (isDecline(renewed))
+    return PAYER_REFUSED.has(renewed.code) ? { ...renewed, ofPreparation: true } : order;
   // Answered again under its key it is the current one already; any other that we know is not what was asked for.
   const isFit = ({ id }: PayPalAuthorization) => id !== renewed.id || id === current?.id;
   mustMatch(left, authorizationsOf(order).every(isFit), renewed.amount);
   return renewed.status === 'DENIED'
-    ? refused('card_declined', 'REAUTHORIZATION_DENIED')
+    ? { ...refused('card_declined', 'REAUTHORIZATION_DENIED'), ofPreparation: true }
     : withAuthorization(order, renewed);
 }
 
