@@ -32,6 +32,7 @@ const ROUTES: Readonly<Record<string, Handler>> = {
   'POST /_control/decline': (request) => open(request.parts, tradeOf(request)),
   'POST /_control/close-by-dashboard': closeByDashboard,
   'POST /_control/refund-by-dashboard': refundByDashboard,
+  'POST /_control/refund-query': refundQueryMode,
   'POST /_control/finish': finish,
   'POST /_control/open-auth': (request) => authOf(request),
   'POST /_control/freeze': (request) => freeze(request.parts, authOf(request)),
@@ -163,12 +164,19 @@ function closeByDashboard(request: ControlRequest): Trade {
   return trade;
 }
 
-/** `amount` in minor units; all that is left when absent. The number is Alipay's own. */
+/** `amount` in minor units; all that is left when absent. The number is Alipay's own, unless `out_request_no` is given. */
 function refundByDashboard(request: ControlRequest): Trade {
   const trade = tradeOf(request);
   const { amount = trade.amount - refundedOf(trade) } = request.input;
-  giveBack(request.parts, trade, makeNumber(Date.now()), Number(amount));
+  const no = textOf(request.input, 'out_request_no') || makeNumber(Date.now());
+  giveBack(request.parts, trade, no, Number(amount));
   return trade;
+}
+
+/** `lags`: whether queries show nothing of the refunds that were made. */
+function refundQueryMode({ parts, input }: ControlRequest) {
+  parts.state.refundQueryLags = input['lags'] === true;
+  return { lags: parts.state.refundQueryLags };
 }
 
 /** Too old to be refunded. */

@@ -26,6 +26,8 @@ export class State {
   readonly endpoints = new Map<string, Endpoint>();
   readonly calls: CallRecord[] = [];
   privateKey = '';
+  /** Queries do not show any refund yet. */
+  refundQueryLags = false;
   private readonly journal: Journal<JournalRecord>;
 
   /** @param folder where to keep the state; empty: in memory only */
@@ -68,6 +70,7 @@ export class State {
     for (const map of [this.trades, this.auths, this.events]) map.clear();
     if (!isKeepingEndpoints) this.endpoints.clear();
     this.calls.length = 0;
+    this.refundQueryLags = false;
     this.journal.rewrite(this.snapshot());
   }
 

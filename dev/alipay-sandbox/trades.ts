@@ -189,7 +189,7 @@ export function refundQuery(scene: Scene, fields: Fields): JsonObject {
   const trade = existing(scene, fields);
   const found = trade.refunds.find(({ no }) => no === fields['out_request_no']);
   // Success without a word is Alipay's way of saying that there is no such refund.
-  if (found === undefined) return {};
+  if (found === undefined || scene.state.refundQueryLags) return {};
   return {
     trade_no: trade.tradeNo,
     out_trade_no: trade.outTradeNo,

@@ -1,9 +1,11 @@
 /** Calls a person to an object whose way on no program can find: an error in the log, and a count that alerts stand on. */
 import type { MetricMeter } from '@temporalio/common';
+import type { PoolClient } from 'pg';
 import { CHANNELS } from '../domain/channel';
 import type { ChannelName } from '../domain/channel';
 import type { ObjectKind, ObjectRef } from '../domain/ids';
 import type { Logger } from '../observability/logger';
+import { afterCommit } from '../stores/postgres';
 import type { ActivityDeps } from './deps';
 
 export type CallOperator = (object: ObjectRef, channel: ChannelName, reason: string) => void;
@@ -31,4 +33,15 @@ interface Marked {
 export function callWhereNew(deps: ActivityDeps, object: ObjectRef, before: Marked, next: Marked): void {
   const reason = next.needsAttention;
   if (reason !== null && reason !== before.needsAttention) deps.callOperator(object, next.channel, reason);
+}
+
+/** The same for a state that this transaction writes: nobody is called to what is rolled back, and then done again. */
+export function callOnceCommitted(
+  deps: ActivityDeps,
+  tx: PoolClient,
+  object: ObjectRef,
+  before: Marked,
+  next: Marked,
+): void {
+  afterCommit(tx, () => callWhereNew(deps, object, before, next));
 }

@@ -4,13 +4,16 @@
  */
 import type { PoolClient } from 'pg';
 import { holdOutlivesCancel } from '../channels/registry';
+import { ChannelFault } from '../domain/channel';
 import type { HoldSnapshot } from '../domain/channel';
 import type {
   DisputeSnapshot,
   FullAdapter,
   InboundSubject,
+  KnownRefund,
   PaymentSnapshot,
   RefundSnapshot,
+  RefundTarget,
 } from '../domain/channel-payment';
 import type { ObjectRef } from '../domain/ids';
 import type { RefundedRef } from '../domain/refund';
@@ -50,7 +53,7 @@ interface Reading {
 
 /**
  * Reads the object and writes what it shows; safe to repeat, in any order.
- * @throws ChannelFault when the channel cannot be asked: nothing is written then
+ * @throws ChannelFault when the channel cannot be asked, or does not show the refund that the news is of: nothing is written
  */
 export async function reviewObject(deps: ActivityDeps, object: RefundedRef, review: Review): Promise<void> {
   const row = await readRefundable(deps.db, object);
@@ -120,16 +123,31 @@ async function readAtChannel(
   const asksRefunds = subject === 'refund' || refunded > row.refund_reserved + row.refunded_external;
   return {
     snapshot,
-    refunds: asksRefunds
-      ? await adapter.listRefunds(
-          target,
-          exchange(),
-          await readKnownRefunds(deps.db, object, channelRefundNo),
-        )
-      : undefined,
+    refunds: asksRefunds ? await readRefunds(deps, adapter, object, target, channelRefundNo) : undefined,
     wasClosed,
     disputes: subject === 'dispute' ? await adapter.listDisputes(target, exchange()) : undefined,
   };
+}
+
+/**
+ * One made by hand may be known by nothing but the number that its news names, and the channel may tell of it before it
+ * shows it: the news is not dealt with until it does.
+ */
+async function readRefunds(
+  deps: ActivityDeps,
+  adapter: FullAdapter,
+  object: RefundedRef,
+  target: RefundTarget,
+  named: string | null = null,
+): Promise<readonly RefundSnapshot[]> {
+  const has = (refunds: readonly (KnownRefund | RefundSnapshot)[]) =>
+    refunds.some((refund) => 'channelRefundNo' in refund && refund.channelRefundNo === named);
+  const known = await readKnownRefunds(deps.db, object);
+  const isNews = named !== null && !has(known);
+  const asked = isNews ? [...known, { channelRefundNo: named }] : known;
+  const listed = await adapter.listRefunds(target, exchangeOf(deps.slowExchangeTimeoutMs), asked);
+  if (isNews && !has(listed)) throw new ChannelFault('maybe_executed', 'refund_not_shown_yet');
+  return listed;
 }
 
 function readObject(

@@ -24,7 +24,7 @@ import type { CallEnd } from '../stores/channel-calls';
 import { appendEvent, appendNote } from '../stores/outbox';
 import { lockPayment, lockPaymentAndCall, readPayment, toPayment, updatePayment } from '../stores/payments';
 import type { PaymentRow } from '../stores/payments';
-import { callWhereNew } from './attention';
+import { callOnceCommitted } from './attention';
 import type { ActivityDeps, PaymentRef } from './deps';
 import { exchangeOf } from './exchange';
 import { noteLateMoney } from './late-money';
@@ -77,7 +77,7 @@ async function savePayment(
   const { next, events } = transition;
   const cancelReason = next.status === 'cancelled' ? extra.cancelReason : undefined;
   await updatePayment(tx, before, next, { events: events.length, cancelReason, settles: extra.settles });
-  callWhereNew(deps, paymentObject(next), before, next);
+  callOnceCommitted(deps, tx, paymentObject(next), before, next);
   for (const [index, event] of events.entries()) {
     await appendEvent(tx, {
       ...subjectOf(next),

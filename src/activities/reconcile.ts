@@ -173,7 +173,7 @@ async function act(deps: ActivityDeps, seen: SeenObject, verdict: Verdict): Prom
 /**
  * Money that a closed object does not account for, and of which no news has come: late money is written down, what is
  * held late is released.
- * @returns whether that settles it; not where the channel has refused to release it before
+ * @returns whether that settles it; not where the channel has refused to release it before, or never said whether it has
  */
 async function takeUpLate(
   deps: ActivityDeps,
@@ -183,7 +183,7 @@ async function takeUpLate(
   if (kind === 'refund' || !showsLateMoney(kind, differences)) return false;
   const { own: release } = await findCalls(deps.db, object, LATE_RELEASE_COMMAND_ID);
   await reviewObject(deps, { ...object, kind }, { subject: kind });
-  if (kind === 'pre_auth') return release?.state !== 'declined';
+  if (kind === 'pre_auth') return release?.state !== 'declined' && release?.state !== 'open';
   const now = await findObject(deps.db, object);
   return now !== undefined && (await compare(deps, now)).kind !== 'differs';
 }

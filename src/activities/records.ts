@@ -1,7 +1,13 @@
 /** Activities that write what is known: row, event and outbox in one transaction, conditional on the current state. */
 import type { PoolClient } from 'pg';
 import type { HoldAnswer, HoldSnapshot } from '../domain/channel';
-import { causeOf, EXPIRY_COMMAND_ID, resultOf, settledBy } from '../domain/channel-call';
+import {
+  causeOf,
+  EXPIRY_COMMAND_ID,
+  LATE_RELEASE_COMMAND_ID,
+  resultOf,
+  settledBy,
+} from '../domain/channel-call';
 import type { CallState, ChannelCall } from '../domain/channel-call';
 import type { CommandResult } from '../domain/commands';
 import { warningDue } from '../domain/expiry';
@@ -22,7 +28,7 @@ import { appendNote, noteNews, takeNews } from '../stores/outbox';
 import { withTransaction } from '../stores/postgres';
 import { lockPreAuth, toHold } from '../stores/pre-auths';
 import type { PreAuthRow } from '../stores/pre-auths';
-import { callWhereNew } from './attention';
+import { callOnceCommitted, callWhereNew } from './attention';
 import type { ActivityDeps, HoldRef } from './deps';
 
 /** An operator's word on an outcome that the channel will not tell any more. */
@@ -71,7 +77,7 @@ export async function saveTransition(
   const moved = await moveHold(tx, moveOf(deps, row, transition, saving));
   if (moved === undefined) throw new Error(`hold ${row.pre_auth_no} is no longer at version ${row.version}`);
   if (moved.told > 0) noteNews(tx);
-  callWhereNew(deps, holdObject(transition.next), toHold(row), transition.next);
+  callOnceCommitted(deps, tx, holdObject(transition.next), toHold(row), transition.next);
   row.event_sequence += transition.events.length;
   return transition.next;
 }
@@ -224,9 +230,12 @@ function transitionOf(hold: Hold, call: ChannelCall, answer: HoldAnswer): Transi
     : applyDecline(hold, call.operation, answer.code, call.amount);
 }
 
+/** Releases that no merchant has asked for: their reason is not the hold's. */
+const OUR_RELEASES: ReadonlySet<string> = new Set([EXPIRY_COMMAND_ID, LATE_RELEASE_COMMAND_ID]);
+
 function savingOf(call: ChannelCall, answer: HoldAnswer, settles: CallEnd): Saving {
   const isDeclined = answer.kind === 'declined';
-  const isMerchants = call.operation === 'cancel' && call.commandId !== EXPIRY_COMMAND_ID;
+  const isMerchants = call.operation === 'cancel' && !OUR_RELEASES.has(call.commandId);
   return {
     settles,
     declineCode: isDeclined && call.operation === 'create' ? answer.code : undefined,
@@ -267,7 +276,8 @@ function decidedTransition(hold: Hold, call: ChannelCall, outcome: CallState): T
     amountCapturable: stillHeld ? hold.amountCapturable - call.amount : 0,
     amountCaptured,
   };
-  return applySnapshot(hold, snapshot, causeOf(call));
+  // A late release changes nothing of a hold that is closed but the question that is answered now.
+  return applySnapshot(hold, snapshot, causeOf(call)) ?? applyAttentionMet(hold);
 }
 
 function declineOutcome(decline: Extract<HoldAnswer, { kind: 'declined' }>) {

@@ -26,7 +26,7 @@ import {
 } from '../stores/refund-reservations';
 import { lockRefund, lockRefundCall, readRefund, toRefund, updateRefund } from '../stores/refunds';
 import type { RefundRow } from '../stores/refunds';
-import { callWhereNew } from './attention';
+import { callOnceCommitted } from './attention';
 import type { ActivityDeps, RefundRef } from './deps';
 import { exchangeOf } from './exchange';
 import { changing } from './records';
@@ -59,7 +59,7 @@ export async function saveRefund(
   const { next, events } = transition;
   await updateRefund(tx, before, next, { events: events.length, settles });
   if (next.status !== before.status) await followWithMoney(tx, next);
-  callWhereNew(deps, refundObject(next), before, next);
+  callOnceCommitted(deps, tx, refundObject(next), before, next);
   for (const [index, event] of events.entries()) {
     await appendEvent(tx, {
       ...subjectOf(next),

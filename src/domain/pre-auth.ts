@@ -206,20 +206,23 @@ export function isHeldLate(hold: Hold, snapshot: HoldSnapshot): boolean {
 export function applyCreateDecline(hold: Hold, declineCode: string): Transition | null {
   if (isClosed(hold.status) || hold.channelPreAuthNo !== null) return null;
   return {
-    next: { ...hold, status: 'failed', amountCapturable: 0, version: hold.version + 1 },
+    next: { ...hold, status: 'failed', amountCapturable: 0, needsAttention: null, version: hold.version + 1 },
     events: [{ type: 'pre_auth.failed', extra: { decline_code: declineCode } }],
   };
 }
 
-/** A capture or a release was definitely refused: the hold stays as it is, and somebody is told. Null once it is closed. */
+/**
+ * A capture or a release was definitely refused: the hold stays as it is, and somebody is told. Once it is closed nobody
+ * is, and only a question about that outcome is answered.
+ */
 export function applyDecline(
   hold: Hold,
   operation: 'capture' | 'cancel',
   declineCode: string,
   amount: number,
 ): Transition | null {
-  if (isClosed(hold.status)) return null;
-  const next = { ...hold, version: hold.version + 1 };
+  if (isClosed(hold.status)) return applyAttentionMet(hold);
+  const next = { ...hold, needsAttention: null, version: hold.version + 1 };
   if (operation === 'capture') {
     const extra = { decline_code: declineCode, amount_this_capture: amount };
     return { next, events: [{ type: 'pre_auth.capture_failed', extra }] };

@@ -84,11 +84,15 @@ const POSTPONE = `
 UPDATE channel_events SET attempts = attempts + 1,
   next_attempt_at = now() + least(make_interval(secs => 5 * power(2, least(attempts, 12))), interval '6 hours'),
   state = CASE WHEN received_at < now() - make_interval(secs => $2) THEN 'unmatched' ELSE state END
-WHERE id = $1`;
+WHERE id = $1 RETURNING state`;
 
-/** Tries the event again later, at growing intervals, until it is older than `giveUpAfterSeconds`: then it is unmatched. */
-export async function postponeEvent(q: Queryable, id: number, giveUpAfterSeconds: number): Promise<void> {
-  await q.query(POSTPONE, [id, giveUpAfterSeconds]);
+/**
+ * Tries the event again later, at growing intervals, until it is older than `giveUpAfterSeconds`: then it is unmatched.
+ * @returns whether that is so now
+ */
+export async function postponeEvent(q: Queryable, id: number, giveUpAfterSeconds: number): Promise<boolean> {
+  const { rows } = await q.query<{ state: string }>(POSTPONE, [id, giveUpAfterSeconds]);
+  return rows[0]?.state === 'unmatched';
 }
 
 export interface Matched<Ref extends ObjectRef> {

@@ -15,7 +15,7 @@ WITH unmoved AS (${unmoved}
   UPDATE pre_auths SET status = $4::text, channel_pre_auth_no = $5, amount_capturable = $6, amount_captured = $7,
     expires_at = $8, warned_at = $9, needs_attention = $10, version = version + 1, event_sequence = event_sequence + $11,
     decline_code = coalesce($12, decline_code), cancel_reason = coalesce($13, cancel_reason),
-    closed_at = CASE WHEN $14::boolean THEN now() END, updated_at = now(),
+    closed_at = CASE WHEN $14::boolean THEN coalesce(closed_at, now()) END, updated_at = now(),
     -- Written once, so that most updates touch no index; the pick-up renews it.
     owner_checked_at = coalesce(owner_checked_at, now())
   FROM unmoved WHERE merchant_id = $1::uuid AND pre_auth_no = $2::text

@@ -19,15 +19,13 @@ type KnownRow =
 /**
  * Ours, by their number or else by each of their calls, any of which may have made it, and those made by hand that were
  * imported.
- * @param named one that an event names, which may be among them
  */
 export async function readKnownRefunds(
   q: Queryable,
   { merchantId, kind, no }: RefundedRef,
-  named: string | null = null,
 ): Promise<KnownRefund[]> {
   const { rows } = await q.query<KnownRow>(KNOWN, [merchantId, kind, no]);
-  const known = rows.flatMap((row): KnownRefund[] => {
+  return rows.flatMap((row): KnownRefund[] => {
     const { channel_refund_no: channelRefundNo } = row;
     if (channelRefundNo !== null) return [{ channelRefundNo }];
     const { refund_no: refundNo, calls } = row;
@@ -37,5 +35,4 @@ export async function readKnownRefunds(
       holdfastCall: callName('refund', index + 1),
     }));
   });
-  return named === null ? known : [...known, { channelRefundNo: named }];
 }

@@ -55,11 +55,13 @@ export function findUnchecked(q: Queryable, olderThanSeconds: number, limit: num
 }
 
 // A task that closed its object may have died before it ended: nobody asks such a workflow anything again, so it is woken
-// once, to find that it is done.
+// once, to find that it is done. In no order, and not for ever: where a channel answers for an account no more, its closed
+// objects stay here, and must keep no others waiting.
 const CLOSED_UNCHECKED = overAll(
-  'closed_at',
+  'random()',
   '',
-  `closed_at IS NOT NULL AND owner_checked_at <= closed_at AND closed_at < now() - interval '5 seconds'`,
+  `closed_at IS NOT NULL AND owner_checked_at <= closed_at
+   AND closed_at < now() - interval '5 seconds' AND closed_at > now() - interval '3 days'`,
   '$1',
 );
 

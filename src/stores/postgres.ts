@@ -93,18 +93,29 @@ export function withForgettableTransaction<T>(
   return inTransaction(db, 'BEGIN; SET LOCAL synchronous_commit = off', work);
 }
 
+const afterCommits = new WeakMap<PoolClient, (() => void)[]>();
+
+/** Has something done once the transaction is committed, and not at all when it is rolled back. It must not throw. */
+export function afterCommit(tx: PoolClient, action: () => void): void {
+  const actions = afterCommits.get(tx);
+  if (actions === undefined) throw new Error('no transaction is under way');
+  actions.push(action);
+}
+
 async function inTransaction<T>(
   db: Database,
   begin: string,
   work: (tx: PoolClient) => Promise<T>,
 ): Promise<T> {
   const client = await db.connect();
+  const actions: (() => void)[] = [];
+  let result: T;
+  afterCommits.set(client, actions);
   try {
     await client.query(begin);
-    const result = await work(client);
+    result = await work(client);
     await client.query('COMMIT');
     client.release();
-    return result;
   } catch (error) {
     // A connection whose rollback fails is broken: destroy it, the server rolls back by itself.
     const broken = await client.query('ROLLBACK').then(
@@ -114,6 +125,8 @@ async function inTransaction<T>(
     client.release(broken ?? hasStalePlan(error));
     throw error;
   }
+  for (const action of actions) action();
+  return result;
 }
 
 /** A migration changed what a prepared statement returns: the connection must prepare anew, so it is not used again. */

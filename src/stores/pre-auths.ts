@@ -168,13 +168,15 @@ export async function storeCustomerStep(
   );
 }
 
-/** @returns false when it was noted before, or the hold is closed */
+// Money that is held late is released by a call of a closed hold.
+const SET_ATTENTION = `
+UPDATE pre_auths SET needs_attention = $3, updated_at = now()
+WHERE merchant_id = $1 AND pre_auth_no = $2 AND needs_attention IS DISTINCT FROM $3 AND (closed_at IS NULL OR EXISTS (
+  SELECT 1 FROM channel_calls WHERE merchant_id = $1 AND object_kind = 'pre_auth' AND object_no = $2 AND state = 'open'))`;
+
+/** @returns false when it was noted before, or the hold is closed and no call of it is open */
 export async function setNeedsAttention(q: Queryable, hold: Hold, reason: string): Promise<boolean> {
-  const result = await q.query(
-    `UPDATE pre_auths SET needs_attention = $3, updated_at = now()
-     WHERE merchant_id = $1 AND pre_auth_no = $2 AND closed_at IS NULL AND needs_attention IS DISTINCT FROM $3`,
-    [hold.merchantId, hold.preAuthNo, reason],
-  );
+  const result = await q.query(SET_ATTENTION, [hold.merchantId, hold.preAuthNo, reason]);
   return result.rowCount === 1;
 }
 

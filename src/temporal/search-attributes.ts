@@ -24,9 +24,12 @@ export async function registerSearchAttributes(client: Client): Promise<void> {
   };
   if ((await typeNow()) === undefined) {
     const searchAttributes = { [name]: INDEXED_VALUE_TYPE_BOOL };
-    await operatorService.addSearchAttributes({ namespace, searchAttributes }).catch((error: unknown) => {
-      throw problem(error);
-    });
+    await operatorService
+      .addSearchAttributes({ namespace, searchAttributes })
+      .catch(async (error: unknown) => {
+        // Another worker that started at the same moment may have been quicker.
+        if ((await typeNow()) === undefined) throw problem(error);
+      });
   }
   if ((await typeNow()) !== INDEXED_VALUE_TYPE_BOOL) throw problem();
   // It may take a moment until it is in force.

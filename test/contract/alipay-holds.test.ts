@@ -196,6 +196,23 @@ test('a captured hold is refunded through the trades of its captures', async () 
   many.close();
 });
 
+test('a refund made by hand under one number for two captures is one refund, of both sums', async () => {
+  const many = openAlipay(sandbox, { preAuth: true, multipleCaptures: true });
+  const hold = await held('CNY', many);
+  await hold.capture(10_000, hold.identity('capture/1'), false);
+  await hold.capture(20_000, hold.identity('capture/2'));
+  const target = { kind: 'pre_auth' as const, channelNo: hold.id, currency: 'CNY', amount: 30_000 };
+  const channelRefundNo = 'BYHAND1';
+  for (const [n, amount] of [7_000, 5_000].entries()) {
+    const trade = `${readNumber(hold.id).outNo}_C${n + 1}`;
+    const byHand = { out_trade_no: trade, out_request_no: channelRefundNo, amount };
+    await control.post('refund-by-dashboard', byHand);
+  }
+  const listed = await many.listRefunds(target, exchange, [{ channelRefundNo }, { channelRefundNo: 'NONE' }]);
+  expect(listed).toEqual([{ channelRefundNo, status: 'succeeded', currency: 'CNY', amount: 12_000 }]);
+  many.close();
+});
+
 test('an answer that was lost is settled by the same call: captured once, released once', async () => {
   const hold = await held();
   await control.fault('trade.pay', 'unknown_after');

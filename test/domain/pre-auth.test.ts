@@ -185,6 +185,11 @@ describe('applyCreateDecline', () => {
     ]);
   });
 
+  test('answers what an operator was asked about', () => {
+    const asked = hold('processing', { channelPreAuthNo: null, needsAttention: 'outcome unknown' });
+    expect(applyCreateDecline(asked, 'not_executed')?.next.needsAttention).toBeNull();
+  });
+
   test('never fails a hold that the channel has', () => {
     expect(applyCreateDecline(hold('requires_capture'), 'card_declined')).toBeNull();
   });
@@ -209,6 +214,19 @@ describe('applyDecline', () => {
     const needsAttention = 'the channel refuses to release the hold: account_invalid';
     expect(applyDecline(before, 'cancel', 'account_invalid', 0)).toEqual({
       next: { ...before, needsAttention, version: 4 },
+      events: [],
+    });
+  });
+
+  test('a capture that was refused is no question any more', () => {
+    const asked = hold('requires_capture', { needsAttention: 'outcome unknown' });
+    expect(applyDecline(asked, 'capture', 'card_declined', 1)?.next.needsAttention).toBeNull();
+  });
+
+  test.each(CLOSED)('of a hold that is %s answers only what an operator was asked about', (status) => {
+    const asked = hold(status, { needsAttention: 'outcome unknown' });
+    expect(applyDecline(asked, 'cancel', 'invalid_state', 0)).toEqual({
+      next: { ...asked, needsAttention: null, version: 4 },
       events: [],
     });
   });

@@ -1,6 +1,7 @@
 /** At Alipay nobody can close what its customer has not opened: money that is paid or frozen after the end is found. */
 import { randomUUID } from 'node:crypto';
 import type { Hold } from '../../dev/demo-client';
+import type { PreAuthState } from '../../src/workflows/messages';
 import { AlipayShop, outNoOf } from './alipay-client';
 import { eventTypesOf } from './checks';
 import { eventually } from './harness';
@@ -154,6 +155,102 @@ describe('money frozen for a hold that has ended', () => {
     await shop.freeze(hold);
     await expectReleased(hold, 'canceled');
   });
+
+  it('needs an operator, when the outcome of its release stays unknown', async () => {
+    const hold = await canceled();
+    await lookedAt('pre_auths', hold.pre_auth_no);
+    const match = { operation: 'fund.auth.order.unfreeze', number: outNoOf(hold.channel_pre_auth_no) };
+    await shop.control('faults', { match, fault: 'unknown_before', times: 1_000 });
+    await shop.freeze(hold);
+    await eventually(
+      'its release was sent',
+      () =>
+        shop.system.rows<{ attempts: number }>(
+          `SELECT attempts FROM channel_calls WHERE object_no = $1 AND command_id = 'late/release'`,
+          [hold.pre_auth_no],
+        ),
+      ([call]) => (call?.attempts ?? 0) > 0,
+      30_000,
+    );
+    await shop.system.db.query(
+      `UPDATE channel_calls SET created_at = created_at - interval '91 days' WHERE object_no = $1 AND command_id = 'late/release'`,
+      [hold.pre_auth_no],
+    );
+    const workflow = shop.system.temporal.workflow.getHandle(shop.system.workflowId(hold.pre_auth_no));
+    await workflow.signal('resync');
+    const needs = async (isNeeded: boolean) =>
+      eventually(
+        `an operator is ${isNeeded ? '' : 'not '}needed`,
+        () => workflow.query<PreAuthState>('state'),
+        (state) => (state.hold?.needsAttention != null) === isNeeded,
+        30_000,
+      );
+    await needs(true);
+    expect(await reconcile()).toContain(' 0 told to read again');
+    expect(await discrepanciesOf(hold.pre_auth_no)).not.toEqual([]);
+    await workflow.signal('settle', { by: 'ops', reason: 'seen there', outcome: 'not_executed' });
+    await needs(false);
+    await fetch(`${shop.alipay.url}/_control/faults`, { method: 'DELETE' });
+    await reconcile();
+    await eventually(
+      'the next release is done',
+      () => callsOf(hold),
+      (calls) => calls.some((call) => call.command_id === 'late/release' && call.state === 'executed'),
+      30_000,
+    );
+    expect(await authOf(hold)).toMatchObject({ status: 'CLOSED', paid: 0, unfrozen: AMOUNT });
+  });
+
+  it.each(['by hand', 'executed', 'not_executed'])(
+    '%s: is the same closed hold after an operator: when the outcome of its release stays unknown',
+    async (word) => {
+      const hold = await canceled();
+      await lookedAt('pre_auths', hold.pre_auth_no);
+      const match = { operation: 'fund.auth.order.unfreeze', number: outNoOf(hold.channel_pre_auth_no) };
+      await shop.control('faults', { match, fault: 'unknown_before', times: 1_000 });
+      await shop.freeze(hold);
+      await eventually(
+        'its release was sent',
+        () =>
+          shop.system.rows<{ attempts: number }>(
+            `SELECT attempts FROM channel_calls WHERE object_no = $1 AND command_id = 'late/release'`,
+            [hold.pre_auth_no],
+          ),
+        ([call]) => (call?.attempts ?? 0) > 0,
+        30_000,
+      );
+      await shop.system.db.query(
+        `UPDATE channel_calls SET created_at = created_at - interval '91 days' WHERE object_no = $1 AND command_id = 'late/release'`,
+        [hold.pre_auth_no],
+      );
+      const workflow = shop.system.temporal.workflow.getHandle(shop.system.workflowId(hold.pre_auth_no));
+      await workflow.signal('resync');
+      const needs = async (isNeeded: boolean) =>
+        eventually(
+          `an operator is ${isNeeded ? '' : 'not '}needed`,
+          () => workflow.query<PreAuthState>('state'),
+          (state) => (state.hold?.needsAttention != null) === isNeeded,
+          30_000,
+        );
+      await needs(true);
+      const asItWas = await shop.system.rows(
+        'SELECT closed_at, cancel_reason, status FROM pre_auths WHERE pre_auth_no = $1',
+        [hold.pre_auth_no],
+      );
+      if (word === 'by hand')
+        await shop.control('release-by-deadline', { out_order_no: outNoOf(hold.channel_pre_auth_no) });
+      if (word === 'by hand') await workflow.signal('resync');
+      else await workflow.signal('settle', { by: 'ops', reason: 'seen there', outcome: word });
+      await needs(false);
+      await fetch(`${shop.alipay.url}/_control/faults`, { method: 'DELETE' });
+      expect(
+        await shop.system.rows(
+          'SELECT closed_at, cancel_reason, status FROM pre_auths WHERE pre_auth_no = $1',
+          [hold.pre_auth_no],
+        ),
+      ).toEqual(asItWas);
+    },
+  );
 
   it('is found by reconciliation, when the news of it is lost', async () => {
     const hold = await canceled();

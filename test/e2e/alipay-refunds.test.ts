@@ -16,6 +16,7 @@ beforeAll(async () => {
 afterAll(() => shop?.close());
 afterEach(async () => {
   await shop.control('events-mode', { duplicate: false, pause: false });
+  await shop.control('refund-query', { lags: false });
 });
 
 describe('a refund made by hand in the dashboard', () => {
@@ -40,6 +41,28 @@ describe('a refund made by hand in the dashboard', () => {
     if (trade === undefined) throw new Error(`Alipay has no trade ${channelNo ?? ''}`);
     return trade;
   };
+
+  const eventsOf = (refundNo: string | undefined) =>
+    shop.system.rows<{ state: string; attempts: number }>(
+      'SELECT state, attempts FROM channel_events WHERE channel_refund_no = $1',
+      [refundNo],
+    );
+
+  const triedAndWaiting = async (refundNo: string | undefined) => {
+    const [event] = await eventually(
+      'its event was looked at',
+      () => eventsOf(refundNo),
+      ([one]) => (one?.attempts ?? 0) > 0 || one?.state === 'processed',
+      30_000,
+    );
+    expect(event?.state).toBe('stored');
+  };
+
+  const givenUpOf = ({ payment_no: no }: PaymentView) =>
+    shop.system.rows(
+      `SELECT data FROM payment_events WHERE object_no = $1 AND type = 'channel.event_given_up'`,
+      [no],
+    );
 
   it('in part: imported once, also when told twice, and nobody can give back more than the rest', async () => {
     const payment = await shop.paid();
@@ -147,9 +170,55 @@ describe('a refund made by hand in the dashboard', () => {
         ...wrong,
         ...{ gmt_refund: '2026-01-01 00:00:00.000', out_biz_no: outBizNo, passback_params: identity },
       });
-    await shop.processed(no, 3);
     const imported = { channel_refund_no: refund?.no, amount: 700, status: 'success' };
+    await eventually(
+      'what there is is imported',
+      () => importedOf(payment.payment_no),
+      (rows) => rows.length > 0,
+    );
+    // What Alipay does not show may be shown later: that is asked again.
+    await triedAndWaiting('2026000000000000');
+    expect(await eventsOf(refund?.no)).toMatchObject([{ state: 'processed' }]);
     expect(await importedOf(payment.payment_no)).toEqual([imported]);
     expect(await sumsOf(payment)).toEqual({ refund_reserved: 0, refunded_external: 700 });
+  });
+
+  it('is imported once Alipay shows it, when it is told of before', async () => {
+    const payment = await shop.paid();
+    await shop.control('refund-query', { lags: true });
+    await shop.refundByHand(outNoOf(payment.channel_payment_no), 9_000);
+    const [refund] = (await tradeOf(payment.channel_payment_no)).refunds;
+    await triedAndWaiting(refund?.no);
+    expect(await importedOf(payment.payment_no)).toEqual([]);
+    await shop.control('refund-query', { lags: false });
+    await eventually(
+      'it is imported',
+      () => sumsOf(payment),
+      (sums) => sums?.refunded_external === 9_000,
+      30_000,
+    );
+    expect(await eventsOf(refund?.no)).toMatchObject([{ state: 'processed' }]);
+    expect(await givenUpOf(payment)).toEqual([]);
+  });
+
+  it('is left to an operator, when Alipay does not show it for days', async () => {
+    const payment = await shop.paid();
+    await shop.control('refund-query', { lags: true });
+    await shop.refundByHand(outNoOf(payment.channel_payment_no), 9_000);
+    const [refund] = (await tradeOf(payment.channel_payment_no)).refunds;
+    await triedAndWaiting(refund?.no);
+    expect(await givenUpOf(payment)).toEqual([]);
+    await shop.system.db.query(
+      `UPDATE channel_events SET received_at = received_at - interval '4 days', next_attempt_at = now() WHERE channel_refund_no = $1`,
+      [refund?.no],
+    );
+    await eventually(
+      'it is given up',
+      () => eventsOf(refund?.no),
+      ([event]) => event?.state === 'unmatched',
+      30_000,
+    );
+    const reason = 'maybe_executed: refund_not_shown_yet';
+    expect(await givenUpOf(payment)).toMatchObject([{ data: { channel_refund_no: refund?.no, reason } }]);
   });
 });

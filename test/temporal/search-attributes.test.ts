@@ -51,6 +51,23 @@ test('is registered once, and asking again changes nothing', async () => {
   expect(await client.workflow.count(`${name} = true`)).toMatchObject({ count: 0 });
 }, 60_000);
 
+test('whoever starts at the same moment and is slower finds it done', async () => {
+  let isThere = false;
+  const operatorService = {
+    listSearchAttributes: () =>
+      Promise.resolve({ customAttributes: isThere ? { [name]: INDEXED_VALUE_TYPE_BOOL } : {} }),
+    addSearchAttributes: () => {
+      // By the other one: here between the look and the attempt.
+      isThere = true;
+      return Promise.reject(new Error('ALREADY_EXISTS'));
+    },
+  };
+  const count = jest.fn();
+  const slower = { options: { namespace: 'n' }, connection: { operatorService }, workflow: { count } };
+  await registerSearchAttributes(slower as unknown as Client);
+  expect(count).toHaveBeenCalledTimes(1);
+});
+
 test('where it cannot be registered, the operator is told what to do', async () => {
   const client = await freshNamespace();
   const { namespace } = client.options;

@@ -132,15 +132,25 @@ export async function listRefunds(
   const trades = await tradesOf(context, target, budget);
   const listed: RefundSnapshot[] = [];
   for (const [channelRefundNo, refund] of byNumber(known)) {
+    const amounts: number[] = [];
     for (const trade of trades) {
       const node = await readRefund(context, trade, channelRefundNo, budget);
-      if (node === undefined) continue;
-      const { currency } = target;
-      const amount = amountOf(node['refund_amount']);
-      listed.push({ ...identityOf(refund), channelRefundNo, status: 'succeeded', currency, amount });
+      if (node !== undefined) amounts.push(amountOf(node['refund_amount']));
     }
+    const common = {
+      ...identityOf(refund),
+      channelRefundNo,
+      status: 'succeeded',
+      currency: target.currency,
+    } as const;
+    for (const amount of 'refundNo' in refund ? amounts : inOne(amounts)) listed.push({ ...common, amount });
   }
   return listed;
+}
+
+/** A number that was used by hand for two captures of a hold is one refund. Of ours, two are one too many: both are shown. */
+function inOne(amounts: readonly number[]): number[] {
+  return amounts.length === 0 ? [] : [amounts.reduce((sum, amount) => sum + amount, 0)];
 }
 
 /** One that is known as ours and by its number, from an event, is one refund, and ours. */
