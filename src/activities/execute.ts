@@ -16,9 +16,10 @@ import { resend, send } from './exchange';
 import { holdSubject, waitsForUs } from './hold-subject';
 import type { ActivityDeps, HoldRef } from './deps';
 
-/** A hold as it is now, and what became of the step. */
+/** What became of the step. */
 export interface StepOutcome {
-  readonly hold: Hold;
+  /** The hold as it is now; null where recording the answer will tell, so that the history is not filled with it twice. */
+  readonly hold: Hold | null;
   readonly report: CallReport;
   /** Of a hold that was made before: its customer has approved, and completePreAuth must follow. */
   readonly completionDue?: boolean;
@@ -44,7 +45,8 @@ export function createExecuteActivities(deps: ActivityDeps) {
       return { hold, report: next.report, ...(completionDue ? { completionDue } : {}) };
     }
     const transmit = next.fresh ? send : resend;
-    return { hold, report: await transmit(deps, subject, next.call, deps.exchangeTimeoutMs) };
+    const report = await transmit(deps, subject, next.call, deps.exchangeTimeoutMs);
+    return { hold: report.kind === 'answered' ? null : hold, report };
   }
 
   return { executeCommand };

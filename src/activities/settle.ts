@@ -29,7 +29,7 @@ export function createSettleActivities(deps: ActivityDeps) {
   const read = (ref: HoldRef) => mustRead(readPreAuth(deps.db, ref.merchantId, ref.preAuthNo), ref);
 
   /** One attempt to find out what became of an open call, in the order of domain/settle.ts. */
-  async function settleCall(ref: HoldRef, callId: string): Promise<StepOutcome> {
+  async function settleCall(ref: HoldRef, callId: string): Promise<StepOutcome & { readonly hold: Hold }> {
     const report = await settleOpenCall(deps, holdSubject(deps, await read(ref)), callId);
     return { hold: toHold(await read(ref)), report };
   }

@@ -116,7 +116,7 @@ async function carryOut(ref: PreAuthArgs, desk: HoldDesk, step: Step): Promise<C
   let reread = false;
   for (;;) {
     const { hold, report, completionDue } = await activities.executeCommand(ref, step);
-    desk.update(hold);
+    if (hold !== null) desk.update(hold);
     desk.completionDue ||= completionDue === true;
     switch (report.kind) {
       case 'settled':
@@ -137,6 +137,7 @@ async function carryOut(ref: PreAuthArgs, desk: HoldDesk, step: Step): Promise<C
         await rereadHold(ref, desk);
         break;
       case 'answered':
+        return record(ref, desk, report);
       case 'unsettled':
         return settle(ref, desk, report);
     }
@@ -173,7 +174,15 @@ async function followCall(ref: PreAuthArgs, desk: HoldDesk, first: CallReport): 
   }
   if (report.kind === 'settled') return report.result;
   if (report.kind !== 'answered') throw new Error(`a call that is being settled cannot be ${report.kind}`);
-  const { hold, result } = await activities.recordAnswer(ref, report.callId, report.answer, report.reading);
+  return record(ref, desk, report);
+}
+
+async function record(
+  ref: PreAuthArgs,
+  desk: HoldDesk,
+  { callId, answer, reading }: Extract<CallReport, { kind: 'answered' }>,
+): Promise<CommandResult> {
+  const { hold, result } = await activities.recordAnswer(ref, callId, answer, reading);
   desk.update(hold);
   return result;
 }
