@@ -48,7 +48,7 @@ const executed = (hold: Hold, status: HoldSnapshot['status']): HoldAnswered => [
 ];
 const recorded = (hold: Hold): HoldAnswered => [
   'recordAnswer',
-  { hold, result: { kind: 'done', amount: AMOUNT } },
+  { hold, result: { kind: 'done', amount: AMOUNT, hold } },
 ];
 
 /** Created, and approved by its customer; then held as `authorizing` says; then captured. */

@@ -150,7 +150,11 @@ export function resultOf(
   declineCode: string | null,
   hold: Hold,
 ): CommandResult {
-  if (state === 'executed') return { kind: 'done', amount: call.amount };
+  if (state === 'executed') {
+    const { status, channelPreAuthNo, amountCapturable, amountCaptured } = hold;
+    const figures = { status, channelPreAuthNo, amountCapturable, amountCaptured };
+    return { kind: 'done', amount: call.amount, hold: figures };
+  }
   if (state === 'declined' && !(declineCode === 'invalid_state' && isClosed(hold.status))) {
     const details = { operation: call.operation, decline_code: declineCode, status: hold.status };
     return {

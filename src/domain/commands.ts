@@ -40,8 +40,11 @@ export interface AuthorizeCommand {
 export type Command = CaptureCommand | CancelCommand | ExpiryCommand | AuthorizeCommand;
 
 /** The end of a command, for whoever asked. `done`: the channel did it; `amount` is what a capture took, in minor units. */
+/** What a command's caller is told of the hold. */
+export type HoldFigures = Pick<Hold, 'status' | 'channelPreAuthNo' | 'amountCapturable' | 'amountCaptured'>;
+
 export type CommandResult =
-  | { readonly kind: 'done'; readonly amount: number }
+  | { readonly kind: 'done'; readonly amount: number; readonly hold: HoldFigures }
   | { readonly kind: 'refused'; readonly refusal: Refusal };
 
 export function closedRefusal(status: PreAuthStatus): Refusal {

@@ -104,10 +104,11 @@ describe('resultOf', () => {
     expect(result(operation, state, code, status)).toBe(expected),
   );
 
-  test('a capture that is done says what it took', () =>
+  test('a capture that is done says what it took, and what the hold is now', () =>
     expect(resultOf({ operation: 'capture', amount: 320 }, 'executed', null, hold('succeeded'))).toEqual({
       kind: 'done',
       amount: 320,
+      hold: { status: 'succeeded', channelPreAuthNo: 'pi_1', amountCapturable: 0, amountCaptured: 0 },
     }));
 
   test('a refusal names the state, a decline also its code', () => {

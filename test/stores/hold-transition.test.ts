@@ -90,7 +90,11 @@ it('beside another send of the same call', async () => {
     await sleep(LONG_ENOUGH_TO_WAIT_MS);
     return [recording];
   });
-  expect((await recorded[0])?.result).toEqual({ kind: 'done', amount: 300 });
+  expect((await recorded[0])?.result).toMatchObject({
+    kind: 'done',
+    amount: 300,
+    hold: { amountCaptured: 300 },
+  });
   expect((await written(scene)).hold).toEqual(CAPTURED);
 });
 

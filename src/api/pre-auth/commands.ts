@@ -1,7 +1,7 @@
-/** Capture and cancel: the record first, then the workflow's one slot, then the answer from the rows. */
+/** Capture and cancel: the record first, then the workflow's one slot, whose answer is what it wrote to the row. */
 import { resultOf } from '../../domain/channel-call';
 import { closedRefusal } from '../../domain/commands';
-import type { CancelCommand, CaptureCommand } from '../../domain/commands';
+import type { CancelCommand, CaptureCommand, CommandResult } from '../../domain/commands';
 import { fail, HoldfastError } from '../../domain/errors';
 import { holdObject, isClosed } from '../../domain/pre-auth';
 import { findCalls } from '../../stores/channel-calls';
@@ -40,9 +40,8 @@ export async function capturePreAuth(
       by: 'api',
     };
     const outcome = await carryOut(deps, row, command, own);
-    const after = await mustRead(deps, row);
-    if (outcome.kind === 'accepted') return acceptedAnswer(deps, after);
-    return { status: 200, data: showCapture(after, outcome.amount), message: 'Captured' };
+    if (outcome.kind === 'accepted') return acceptedAnswer(deps, await mustRead(deps, row));
+    return { status: 200, data: showCapture(row, outcome), message: 'Captured' };
   });
 }
 
@@ -61,13 +60,12 @@ export async function cancelPreAuth(
       if (isRefused && fields.reason !== undefined) await dropCommandNote(deps.db, own.recordId);
       throw error;
     });
-    const after = await mustRead(deps, row);
-    if (outcome.kind === 'accepted') return acceptedAnswer(deps, after);
-    return { status: 200, data: showCancel(after), message: 'Canceled' };
+    if (outcome.kind === 'accepted') return acceptedAnswer(deps, await mustRead(deps, row));
+    return { status: 200, data: showCancel(row, outcome.hold), message: 'Canceled' };
   });
 }
 
-type Carried = { readonly kind: 'accepted' } | { readonly kind: 'done'; readonly amount: number };
+type Carried = { readonly kind: 'accepted' } | Extract<CommandResult, { kind: 'done' }>;
 
 /** @throws HoldfastError with the refusal, or TEMPORARILY_UNAVAILABLE when nobody knows whether the command was taken */
 async function carryOut(

@@ -1,6 +1,7 @@
 /** How a hold looks to its merchant. */
 import type { z } from 'zod';
 import type { CustomerStep } from '../../domain/channel';
+import type { HoldFigures } from '../../domain/commands';
 import { isClosed, isHeld } from '../../domain/pre-auth';
 import { CUSTOMER_STEP_PURPOSE } from '../../stores/pre-auths';
 import type { PreAuthRow } from '../../stores/pre-auths';
@@ -39,26 +40,29 @@ function customerStepOf(row: PreAuthRow, box: SecretBox): CustomerStep {
   return JSON.parse(box.open(row.customer_step_sealed, CUSTOMER_STEP_PURPOSE)) as CustomerStep;
 }
 
-export function showCapture(row: PreAuthRow, captured: number): z.infer<typeof captureView> {
+export function showCapture(
+  row: PreAuthRow,
+  { amount, hold }: { readonly amount: number; readonly hold: HoldFigures },
+): z.infer<typeof captureView> {
   return {
     pre_auth_no: row.pre_auth_no,
-    channel_pre_auth_no: row.channel_pre_auth_no,
+    channel_pre_auth_no: hold.channelPreAuthNo,
     // At the channels we have, a capture has no number of its own: the trade is the hold's object.
-    channel_trade_no: row.channel_pre_auth_no,
-    status: row.status,
-    amount: captured,
+    channel_trade_no: hold.channelPreAuthNo,
+    status: hold.status,
+    amount,
     currency: row.currency,
-    amount_captured: row.amount_captured,
-    amount_capturable: row.amount_capturable,
+    amount_captured: hold.amountCaptured,
+    amount_capturable: hold.amountCapturable,
   };
 }
 
-export function showCancel(row: PreAuthRow): z.infer<typeof cancelView> {
+export function showCancel(row: PreAuthRow, hold: HoldFigures): z.infer<typeof cancelView> {
   return {
     pre_auth_no: row.pre_auth_no,
-    channel_pre_auth_no: row.channel_pre_auth_no,
-    status: row.status,
-    amount_captured: row.amount_captured,
-    amount_released: isClosed(row.status) ? row.amount - row.amount_captured : 0,
+    channel_pre_auth_no: hold.channelPreAuthNo,
+    status: hold.status,
+    amount_captured: hold.amountCaptured,
+    amount_released: isClosed(hold.status) ? row.amount - hold.amountCaptured : 0,
   };
 }
