@@ -69,7 +69,11 @@ const DELIVERIES: readonly HistoryScript[] = DELIVERY_PATHS.map((path) => ({
       answers: path.steps.map((step) => ['attemptRetry', step]),
       async start(client, taskQueue) {
         const log = createLogger('record', 'warn');
-        await createWebhookGateway(client, log, { taskQueue, eager: true }).ensure({
+        await createWebhookGateway(client, log, {
+          taskQueue,
+          eager: true,
+          isRetrying: () => Promise.resolve(true),
+        }).ensure({
           notificationId,
           merchantId: randomUUID(),
           paymentNo: 'REC-1',

@@ -23,6 +23,7 @@ import type { Database } from './stores/postgres';
 import { createSecretBox } from './stores/secret-box';
 import type { SecretBox } from './stores/secret-box';
 import { leaseForRetry } from './stores/webhook-lanes';
+import { isRetrying } from './stores/webhook-upkeep';
 import { createCommandGateway } from './temporal/command-gateway';
 import type { CommandGateway } from './temporal/command-gateway';
 import { createObjectGateway } from './temporal/object-gateway';
@@ -129,11 +130,12 @@ export function createWorkerActivities(
 
 /** The workflows of webhook retries. `eager`: the client stands on the connection of a worker in this process. */
 export function createWebhookWorkflows(
-  { config, log }: Foundation,
+  { config, log, db }: Foundation,
   client: Client,
   eager: boolean,
 ): WebhookGateway {
-  return createWebhookGateway(client, log, { taskQueue: config.WEBHOOKS_TASK_QUEUE, eager });
+  const taskQueue = config.WEBHOOKS_TASK_QUEUE;
+  return createWebhookGateway(client, log, { taskQueue, eager, isRetrying: (id) => isRetrying(db, id) });
 }
 
 /** What the webhooks role serves. */

@@ -117,3 +117,9 @@ export async function deleteDeletedEndpoints(
 ): Promise<number> {
   return (await q.query(DELETE_ENDPOINTS, [olderThanSeconds, limit])).rowCount ?? 0;
 }
+
+/** Whether the notification still waits for its retry. */
+export async function isRetrying(q: Queryable, notificationId: string): Promise<boolean> {
+  const text = `SELECT 1 FROM webhook_notifications WHERE id = $1 AND status = 'retrying'`;
+  return ((await q.query(text, [notificationId])).rowCount ?? 0) > 0;
+}

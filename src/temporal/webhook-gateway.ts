@@ -24,6 +24,8 @@ export interface WebhookGatewaySettings {
   readonly taskQueue: string;
   /** The client stands on the connection of a worker in this process, which then may take the first task along. */
   readonly eager: boolean;
+  /** Whether the notification's row still waits for its retry. */
+  readonly isRetrying: (notificationId: string) => Promise<boolean>;
 }
 
 const RPC_DEADLINE_MS = 5_000;
@@ -85,9 +87,20 @@ export function createWebhookGateway(
    */
   async function ensure(retry: WebhookDeliveryArgs): Promise<void> {
     for (let i = 0; i < START_TRIES; i += 1) {
-      if ((await startNew(retry)) || (await wakeOne(retry.notificationId))) return;
+      if (await startNew(retry)) return wakeWhereSettled(retry.notificationId);
+      if (await wakeOne(retry.notificationId)) return;
     }
     throw new Error('the workflow ended again and again while it was being started');
+  }
+
+  /** Whoever settled the row before its workflow was there could not wake it, and it would sleep to the end of its pause. */
+  async function wakeWhereSettled(notificationId: string): Promise<void> {
+    try {
+      if (!(await settings.isRetrying(notificationId))) await wakeOne(notificationId);
+    } catch (error) {
+      // Its timer fires in any case, and then it looks at its row.
+      log.warn({ err: error, notificationId }, 'it is not known whether a webhook retry is still wanted');
+    }
   }
 
   async function ensurePatiently(retry: WebhookDeliveryArgs, sinceMs: number): Promise<void> {

@@ -133,6 +133,7 @@ async function putInRetry(endpointId: string, count: number): Promise<void> {
   const gateway = createWebhookGateway(system.temporal, pino({ level: 'silent' }), {
     taskQueue: system.webhooksTaskQueue,
     eager: false,
+    isRetrying: () => Promise.resolve(true),
   });
   for (const { id, payment_no: paymentNo, pause_ms: pauseMs } of rows) {
     await gateway.ensure({

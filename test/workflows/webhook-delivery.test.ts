@@ -21,6 +21,8 @@ type Answer = (call: Call, n: number) => RetryStep | Promise<RetryStep>;
 const answers = new Map<string, Answer>();
 const calls = new Map<string, Call[]>();
 const givenUp = new Map<string, string>();
+/** Notifications whose row was settled before their workflow was started. */
+const settled = new Set<string>();
 
 const activities = {
   async attemptRetry(notificationId: string, force: boolean): Promise<RetryStep> {
@@ -58,7 +60,10 @@ beforeAll(async () => {
   const workflowBundle = { codePath: WORKFLOW_BUNDLE };
   worker = await Worker.create({ connection, namespace, taskQueue: TASK_QUEUE, workflowBundle, activities });
   running = worker.run();
-  const settings = { taskQueue: TASK_QUEUE, eager: true };
+  const settings = {
+    ...{ taskQueue: TASK_QUEUE, eager: true },
+    isRetrying: (id: string) => Promise.resolve(!settled.has(id)),
+  };
   gateway = createWebhookGateway(client, createLogger('test', 'silent'), settings);
 }, 60_000);
 
@@ -70,9 +75,9 @@ afterAll(async () => {
 });
 
 /** A notification whose first attempt failed; its workflow is started as the relay starts it. */
-async function start(answer: Answer, pauseMs: number) {
+async function start(answer: Answer, pauseMs: number, notificationId: string = randomUUID()) {
   const args: WebhookDeliveryArgs = {
-    notificationId: randomUUID(),
+    notificationId,
     merchantId: randomUUID(),
     paymentNo: 'PA-1',
     event: 'pre_auth.captured',
@@ -134,6 +139,14 @@ test('a retry that is due already needs no timer', async () => {
   // The worker in this process took the first task along with the start.
   const { events } = await flow.handle.fetchHistory();
   expect(events?.[0]?.workflowExecutionStartedEventAttributes?.eagerExecutionAccepted).toBe(true);
+});
+
+test('a row that was settled before its workflow started: it looks at once, and not at the end of its pause', async () => {
+  const id = randomUUID();
+  settled.add(id);
+  const flow = await start(() => delivered, HOUR_MS, id);
+  await expect(flow.handle.result()).resolves.toBe('success');
+  expect(flow.calls()).toHaveLength(1);
 });
 
 test('retry_now attempts at once, also without input, and only once', async () => {
