@@ -152,12 +152,7 @@ export function unfreeze(scene: Scene, fields: Fields): JsonObject {
 }
 
 /** @throws AlipayError when there is not that much, or no state for it */
-export function giveFree(
-  scene: Pick<Scene, 'state' | 'notifier'>,
-  auth: Auth,
-  no: string,
-  amount: number,
-): void {
+function giveFree(scene: Pick<Scene, 'state' | 'notifier'>, auth: Auth, no: string, amount: number): void {
   if (auth.status === 'INIT') throw refused('ILLEGAL_STATUS', '订单状态非法');
   if (auth.status === 'FINISH') throw refused('ORDER_ALREADY_FINISH', '授权订单已经完结');
   if (auth.status === 'CLOSED') throw refused('ORDER_ALREADY_CLOSED', '授权订单已经关闭');

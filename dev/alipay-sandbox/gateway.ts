@@ -42,7 +42,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   'fund.auth.operation.cancel': cancelOperation,
 };
 
-export function operationOf(params: Params): string {
+function operationOf(params: Params): string {
   return (params['method'] ?? '').replace(/^alipay\./, '');
 }
 

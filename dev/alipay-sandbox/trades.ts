@@ -200,7 +200,7 @@ export function refundQuery(scene: Scene, fields: Fields): JsonObject {
   };
 }
 
-export function tradeEvent(trade: Trade): Params {
+function tradeEvent(trade: Trade): Params {
   return {
     notify_type: 'trade_status_sync',
     app_id: trade.appId,

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { randomInt } from 'node:crypto';
 import { StackError } from './errors';
 
-export const PORTS = {
+const PORTS = {
   api: { what: 'the API', variable: 'API_PORT', fallback: 40005 },
   workerHealth: { what: "the worker's health", variable: 'WORKER_HEALTH_PORT', fallback: 40006 },
   webhooksHealth: {
@@ -32,7 +32,7 @@ const FREE_FROM = 20_000;
 const FREE_TO = 32_000;
 const FREE_TRIES = 200;
 
-export function isPortFree(port: number): Promise<boolean> {
+function isPortFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer();
     probe.once('error', () => resolve(false));

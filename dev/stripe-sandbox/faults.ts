@@ -19,7 +19,7 @@ export const FAULT_KINDS = [
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
-export const FAULT_OPERATIONS = [
+const FAULT_OPERATIONS = [
   'create',
   'confirm',
   'capture',

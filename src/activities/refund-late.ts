@@ -16,7 +16,7 @@ import { saveRefund } from './refund-records';
  * @param tx a transaction that has locked the payment or hold
  * @returns whether it had
  */
-export async function lateRefundFailure(
+async function lateRefundFailure(
   deps: ActivityDeps,
   tx: PoolClient,
   row: RefundRow,

@@ -45,7 +45,7 @@ export interface ApiParts {
   readonly checks: HealthChecks;
 }
 
-export function apiRoutes(parts: ApiParts): Route[] {
+function apiRoutes(parts: ApiParts): Route[] {
   const { config, log, db, box, accounts, gateway, workflows } = parts;
   const waitTimeoutMs = config.API_WAIT_TIMEOUT * 1000;
   const webhookUrlPolicy = urlPolicyOf(config);

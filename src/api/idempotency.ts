@@ -52,7 +52,7 @@ export interface Ownership {
 }
 
 /** Thrown by insertWithin and caught by run(): never seen by a caller. */
-export class NotOwner extends Error {
+class NotOwner extends Error {
   override readonly name = 'NotOwner';
 }
 

@@ -20,7 +20,7 @@ export const pageQuery = {
     .describe('next_cursor of the page before; absent for the first page'),
 };
 
-export function encodeCursor({ micros, id }: PageKey): string {
+function encodeCursor({ micros, id }: PageKey): string {
   return Buffer.from(JSON.stringify([micros, id])).toString('base64url');
 }
 

@@ -32,10 +32,6 @@ export function currencyExponent(currency: string): number | undefined {
   return EXPONENTS.get(currency);
 }
 
-export function isKnownCurrency(currency: string): boolean {
-  return EXPONENTS.has(currency);
-}
-
 /** True for what an amount may be: a positive safe integer. */
 export function isAmount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value > 0;

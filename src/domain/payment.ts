@@ -14,8 +14,6 @@ export const PAYMENT_STATUSES = [
 ] as const;
 export type PaymentStatus = (typeof PAYMENT_STATUSES)[number];
 
-export const DEFAULT_PAYMENT_EXPIRES_IN_SECONDS = 30 * 60;
-
 const TERMINAL: ReadonlySet<PaymentStatus> = new Set(['success', 'failed', 'cancelled', 'expired']);
 
 export function isPaymentClosed(status: PaymentStatus): boolean {

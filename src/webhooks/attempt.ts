@@ -7,7 +7,7 @@ import { deliveryHeaders } from './sign';
 import { checkWebhookUrl } from './ssrf-guard';
 import type { WebhookUrlPolicy } from './ssrf-guard';
 
-export const MAX_REQUEST_BYTES = 256 * 1024;
+const MAX_REQUEST_BYTES = 256 * 1024;
 export const MAX_RESPONSE_BYTES = 16 * 1024;
 /** How long the body of an answer may take once its status is known; nobody but a reader of the record misses it. */
 const BODY_TIMEOUT_MS = 2_000;

@@ -11,11 +11,11 @@ import { isAllowedAddress, isLocalhost, LOOPBACK_ADDRESSES } from './ssrf-guard'
 import type { WebhookUrlPolicy } from './ssrf-guard';
 
 /** One of the addresses is not allowed; all are refused, since a mix is how a rebinding attack looks. */
-export class AddressNotAllowedError extends Error {
+class AddressNotAllowedError extends Error {
   readonly code = 'ADDRESS_NOT_ALLOWED';
 }
 
-export class NameNotResolvedError extends Error {
+class NameNotResolvedError extends Error {
   readonly code = 'DNS_FAILED';
 }
 

@@ -1,5 +1,5 @@
 /** The gate's rules, row by row. */
-import { mustDisable, mustGate, nextRamp, sharesOf } from '../../src/domain/webhook/gate';
+import { mustDisable, mustGate, sharesOf } from '../../src/domain/webhook/gate';
 
 const NOW = 1_000_000;
 const WINDOW = 10_000;
@@ -28,14 +28,6 @@ describe('an endpoint is switched off', () => {
     const health = { failuresInRow, failingSinceMs, lastSuccessAtMs: null };
     expect(mustDisable(health, DAYS_5, nowMs)).toBe(expected);
   });
-});
-
-test('the ramp doubles until the limit is reached', () => {
-  const steps = [1];
-  for (let ramp: number | null = 1; (ramp = nextRamp(ramp, 10)) !== null;) steps.push(ramp);
-  expect(steps).toEqual([1, 2, 4, 8]);
-  expect(nextRamp(null, 10)).toBeNull();
-  expect(nextRamp(1, 1)).toBeNull();
 });
 
 test.each([

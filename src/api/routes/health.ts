@@ -8,7 +8,7 @@ import type { RawAnswer, Route } from '../route';
 // although without Temporal or Redis this process is.
 const CHECK_TIMEOUT_MS = 800;
 
-export const DEPENDENCIES = ['postgres', 'temporal', 'redis'] as const;
+const DEPENDENCIES = ['postgres', 'temporal', 'redis'] as const;
 export type Dependency = (typeof DEPENDENCIES)[number];
 /** Each resolves when its server answers, and rejects when it does not. */
 export type HealthChecks = Readonly<Record<Dependency, () => Promise<unknown>>>;

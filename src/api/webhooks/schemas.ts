@@ -6,7 +6,7 @@ import { NOTIFICATION_STATUSES } from '../../stores/webhook-notifications';
 import { MAX_WEBHOOK_URL_CHARACTERS } from '../../webhooks/ssrf-guard';
 import { pageQuery } from '../pagination';
 
-export const MAX_RETRIES = 40;
+const MAX_RETRIES = 40;
 
 const uuid = z.uuid();
 const event = z.enum(WEBHOOK_EVENTS);
@@ -141,7 +141,7 @@ export const notificationView = z.object({
   created_at: instant,
 });
 
-export const attemptView = z.object({
+const attemptView = z.object({
   attempt: z.int().describe('As X-Webhook-Attempt said; a probe that failed uses up none'),
   kind: z.enum(['first', 'retry', 'probe']),
   started_at: instant,

@@ -10,7 +10,7 @@ const DAY_SECONDS = 86_400;
  * Alipay has no idempotency keys that lapse: out_trade_no and out_request_no are kept with the trade. Its query interfaces
  * answer for far longer than this; no step of ours comes back later.
  */
-export const HORIZON_SECONDS = 90 * DAY_SECONDS;
+const HORIZON_SECONDS = 90 * DAY_SECONDS;
 
 export function alipayPaymentCapabilities(contract: ChannelContract = {}): PaymentCapabilities {
   const currencies = currenciesOf(contract.currencies);

@@ -108,9 +108,9 @@ function closeCause({ expiresAtUnixSeconds }: NumberDetails, nowSeconds: number)
 }
 
 /** How long after its time a trade that nobody opened is taken for dead: both clocks, and a customer who is just opening it. */
-export const EXPIRY_MARGIN_SECONDS = 10;
+const EXPIRY_MARGIN_SECONDS = 10;
 
-export function isPastExpiry({ expiresAtUnixSeconds }: NumberDetails, nowSeconds: number): boolean {
+function isPastExpiry({ expiresAtUnixSeconds }: NumberDetails, nowSeconds: number): boolean {
   return expiresAtUnixSeconds !== undefined && nowSeconds >= expiresAtUnixSeconds + EXPIRY_MARGIN_SECONDS;
 }
 

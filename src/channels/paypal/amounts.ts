@@ -28,7 +28,7 @@ export interface PayPalMoney {
 export type PayPalAmount = { readonly amount: PayPalMoney } | { readonly refusal: Refusal };
 
 /** How many decimals PayPal takes for a currency, or undefined for one that it does not take. */
-export function paypalDecimals(currency: string): number | undefined {
+function paypalDecimals(currency: string): number | undefined {
   if (!PAYPAL_CURRENCIES.has(currency)) return undefined;
   return WITHOUT_DECIMALS.has(currency) ? 0 : 2;
 }

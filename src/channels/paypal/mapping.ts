@@ -33,7 +33,7 @@ function lookUp<T>(table: Readonly<Record<string, T>>, status: string | undefine
 }
 
 /** An order without captures. APPROVED is `processing`: the customer has done its part, and we have not yet. */
-export const PAYMENT_ORDER_TABLE: Readonly<Record<string, ChannelPaymentStatus>> = {
+const PAYMENT_ORDER_TABLE: Readonly<Record<string, ChannelPaymentStatus>> = {
   CREATED: 'requires_action',
   SAVED: 'requires_action',
   PAYER_ACTION_REQUIRED: 'requires_action',
@@ -43,7 +43,7 @@ export const PAYMENT_ORDER_TABLE: Readonly<Record<string, ChannelPaymentStatus>>
 };
 
 /** An order without authorizations. APPROVED is `requires_confirmation`: completePreAuth must follow. */
-export const HOLD_ORDER_TABLE: Readonly<Record<string, ChannelHoldStatus>> = {
+const HOLD_ORDER_TABLE: Readonly<Record<string, ChannelHoldStatus>> = {
   CREATED: 'requires_action',
   SAVED: 'requires_action',
   PAYER_ACTION_REQUIRED: 'requires_action',
@@ -53,7 +53,7 @@ export const HOLD_ORDER_TABLE: Readonly<Record<string, ChannelHoldStatus>> = {
 };
 
 /** `taken`: the money is ours (a refund does not change that). */
-export const CAPTURE_TABLE: Readonly<Record<string, 'taken' | 'pending' | 'failed'>> = {
+const CAPTURE_TABLE: Readonly<Record<string, 'taken' | 'pending' | 'failed'>> = {
   COMPLETED: 'taken',
   PARTIALLY_REFUNDED: 'taken',
   REFUNDED: 'taken',
@@ -62,7 +62,7 @@ export const CAPTURE_TABLE: Readonly<Record<string, 'taken' | 'pending' | 'faile
   FAILED: 'failed',
 };
 
-export const AUTHORIZATION_TABLE: Readonly<Record<string, ChannelHoldStatus>> = {
+const AUTHORIZATION_TABLE: Readonly<Record<string, ChannelHoldStatus>> = {
   CREATED: 'requires_capture',
   PARTIALLY_CAPTURED: 'requires_capture',
   CAPTURED: 'succeeded',
@@ -72,14 +72,14 @@ export const AUTHORIZATION_TABLE: Readonly<Record<string, ChannelHoldStatus>> = 
   EXPIRED: 'canceled',
 };
 
-export const REFUND_TABLE: Readonly<Record<string, ChannelRefundStatus>> = {
+const REFUND_TABLE: Readonly<Record<string, ChannelRefundStatus>> = {
   COMPLETED: 'succeeded',
   PENDING: 'pending',
   CANCELLED: 'failed',
   FAILED: 'failed',
 };
 
-export const DISPUTE_TABLE: Readonly<Record<string, 'open' | 'resolved'>> = {
+const DISPUTE_TABLE: Readonly<Record<string, 'open' | 'resolved'>> = {
   OPEN: 'open',
   WAITING_FOR_BUYER_RESPONSE: 'open',
   WAITING_FOR_SELLER_RESPONSE: 'open',
@@ -88,7 +88,7 @@ export const DISPUTE_TABLE: Readonly<Record<string, 'open' | 'resolved'>> = {
 };
 
 /** Who has the money in the end. What PayPal pays itself (RESOLVED_WITH_PAYOUT) and NONE say nothing of that. */
-export const OUTCOME_TABLE: Readonly<Record<string, 'won' | 'lost'>> = {
+const OUTCOME_TABLE: Readonly<Record<string, 'won' | 'lost'>> = {
   RESOLVED_SELLER_FAVOUR: 'won',
   CANCELED_BY_BUYER: 'won',
   DENIED: 'won',

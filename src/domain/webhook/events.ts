@@ -38,6 +38,3 @@ export interface WebhookBody {
   /** `sequence` counts the events of one object; the order of arrival is not promised. */
   readonly extra: Readonly<Record<string, string | number | boolean>> & { readonly sequence: number };
 }
-
-/** Retries after the first attempt, unless the endpoint says otherwise (WEBHOOK_MAX_RETRIES). */
-export const DEFAULT_MAX_RETRIES = 5;

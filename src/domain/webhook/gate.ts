@@ -1,9 +1,9 @@
 /** When an endpoint gets probes only, when it is switched off, and how many deliveries it may have at once. Pure. */
 
 /** This many attempts in a row without a 2xx, and none for a while besides: the endpoint does not answer. */
-export const GATE_FAILURES = 20;
+const GATE_FAILURES = 20;
 /** An endpoint is not switched off for fewer failures, however long ago its last success is. */
-export const DISABLE_FAILURES = 10;
+const DISABLE_FAILURES = 10;
 /** Of the places of an endpoint this share serves what was tried before, first. */
 const TRIED_SHARE = 0.2;
 
@@ -25,12 +25,6 @@ export function mustGate(health: EndpointHealth, windowMs: number, nowMs: number
 export function mustDisable(health: EndpointHealth, afterMs: number, nowMs: number): boolean {
   const { failuresInRow, failingSinceMs } = health;
   return failuresInRow >= DISABLE_FAILURES && failingSinceMs !== null && nowMs - failingSinceMs >= afterMs;
-}
-
-/** The next step of the ramp after the gate has opened: 1, 2, 4 ... and null, the full limit. */
-export function nextRamp(ramp: number | null, limit: number): number | null {
-  const next = (ramp ?? limit) * 2;
-  return next >= limit ? null : next;
 }
 
 /** How the places of an endpoint are shared: 8 of 10 serve the never tried first, 2 the tried; either takes what the other leaves. */
