@@ -168,8 +168,10 @@ describe('events', () => {
     ];
     await until(receiver.types, (types) => types.length === expected.length);
     expect(receiver.types().sort()).toEqual([...expected].sort());
-    const parsed = receiver.received.map(({ body, signature }) =>
-      adapter.parseInboundEvent(Buffer.from(body), { 'stripe-signature': signature }),
+    const parsed = await Promise.all(
+      receiver.received.map(async ({ body, signature }) =>
+        adapter.parseInboundEvent(Buffer.from(body), { 'stripe-signature': signature }),
+      ),
     );
     expect(new Set(parsed.map(({ objectId }) => objectId))).toEqual(new Set([id]));
     const of = (type: string) => parsed.filter((event) => event.type === type);
