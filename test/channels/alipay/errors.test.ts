@@ -16,7 +16,7 @@ function outcome(failure: AlipayFailure): string {
   return meaning instanceof ChannelFault ? meaning.execution : meaning.code;
 }
 
-test.each([
+const GATEWAY: readonly (readonly [failure: AlipayFailure, expected: string])[] = [
   [gateway('20000', 'isp.unknow-error'), 'maybe_executed'],
   [gateway('20000', 'aop.unknow-error'), 'maybe_executed'],
   [gateway('20001', 'aop.invalid-app-auth-token'), 'account_invalid'],
@@ -24,14 +24,20 @@ test.each([
   [gateway('40002', 'isv.invalid-signature'), 'account_invalid'],
   [gateway('40002', 'isv.invalid-app-id'), 'account_invalid'],
   [gateway('40002', 'isv.invalid-timestamp'), 'invalid_request'],
+  [gateway('40001', 'isv.missing-app-id'), 'account_invalid'],
+  [gateway('40001', 'isv.missing-signature'), 'account_invalid'],
+  [gateway('40002', 'isv.missing-signature-key'), 'account_invalid'],
+  [gateway('40002', 'isv.missing-signature-config'), 'account_invalid'],
   [gateway('40003', 'isv.insufficient-conditions'), 'invalid_request'],
   [gateway('40005', 'isv.app-call-limited'), 'not_sent'],
   [gateway('40006', 'isv.insufficient-isv-permissions'), 'account_invalid'],
-])('gateway %j is %s', (failure, expected) => {
+];
+
+test.each(GATEWAY)('gateway %j is %s', (failure, expected) => {
   expect(outcome(failure)).toBe(expected);
 });
 
-test.each([
+const BUSINESS: readonly (readonly [subCode: string, expected: string])[] = [
   ['ACQ.SYSTEM_ERROR', 'maybe_executed'],
   ['AQC.SYSTEM_ERROR', 'maybe_executed'],
   ['SYSTEM_ERROR', 'maybe_executed'],
@@ -77,9 +83,38 @@ test.each([
   ['ACQ.MERCHANT_AGREEMENT_INVALID', 'account_invalid'],
   ['ACQ.INVALID_PARAMETER', 'invalid_request'],
   ['ACQ.NOW_TIME_AFTER_EXPIRE_TIME_ERROR', 'invalid_request'],
+  ['ACQ.ONLINE_TRADE_VOUCHER_NOT_ALLOW_REFUND', 'invalid_state'],
+  ['ACQ.REFUND_FEE_ERROR', 'invalid_amount'],
+  ['ACQ.AMOUNT_OR_CURRENCY_ERROR', 'invalid_amount'],
+  ['ACQ.REQUEST_AMOUNT_EXCEED', 'invalid_amount'],
+  ['ACQ.BEYOND_PER_RECEIPT_SINGLE_RESTRICTION', 'invalid_amount'],
+  ['ACQ.PRODUCT_AMOUNT_LIMIT_ERROR', 'invalid_amount'],
+  ['ACQ.BUYER_BANKCARD_BALANCE_NOT_ENOUGH', 'insufficient_funds'],
+  ['ACQ.BUYER_NOT_EXIST', 'card_declined'],
+  ['ACQ.BUYER_SELLER_EQUAL', 'card_declined'],
+  ['ACQ.BUYER_ERROR', 'card_declined'],
+  ['ACQ.CUSTOMER_VALIDATE_ERROR', 'card_declined'],
+  ['PAYER_NOT_EXIST', 'card_declined'],
+  ['ACQ.NO_PAYMENT_INSTRUMENTS_AVAILABLE', 'processing_error'],
+  ['ACQ.PARTNER_ERROR', 'account_invalid'],
+  ['HAS_NO_PRIVILEGE', 'account_invalid'],
+  ['ACQ.SELLER_NOT_EXIST', 'account_invalid'],
+  ['ACQ.INVALID_RECEIVE_ACCOUNT', 'account_invalid'],
+  ['ACQ.MERCHANT_STATUS_NOT_NORMAL', 'account_invalid'],
+  ['ACQ.MERCHANT_AGREEMENT_NOT_EXIST', 'account_invalid'],
+  ['ACQ.EXIST_FORBIDDEN_WORD', 'invalid_request'],
   ['ILLEGAL_ARGUMENT', 'invalid_request'],
-])('business code %s is %s', (subCode, expected) => {
+];
+
+test.each(BUSINESS)('business code %s is %s', (subCode, expected) => {
   expect(outcome(business(subCode))).toBe(expected);
+});
+
+test('every code of the table has a case above', () => {
+  const tried = new Set(
+    [...BUSINESS, ...GATEWAY.map(([{ subCode }]) => [subCode])].map(([subCode]) => subCode),
+  );
+  expect(ERROR_TABLE.flatMap(({ subCodes = [] }) => subCodes).filter((code) => !tried.has(code))).toEqual([]);
 });
 
 test('an answer without a signature proves nothing, but for an application that Alipay does not know', () => {

@@ -80,6 +80,34 @@ const EXPECTED: readonly (readonly [string, Parameters<typeof meaningOf>[0], str
   ['no such currency', unprocessable('CURRENCY_NOT_SUPPORTED'), 'invalid_currency'],
   ['decimals', unprocessable('DECIMALS_NOT_SUPPORTED'), 'invalid_amount'],
   ['payee locked', unprocessable('PAYEE_ACCOUNT_LOCKED_OR_CLOSED'), 'account_invalid'],
+  ['payer restricted', unprocessable('PAYER_ACCOUNT_RESTRICTED'), 'card_declined'],
+  ['completed already', unprocessable('ORDER_ALREADY_COMPLETED'), 'invalid_state'],
+  ['order expired', unprocessable('ORDER_EXPIRED'), 'invalid_state'],
+  ['the other intent', unprocessable('ACTION_DOES_NOT_MATCH_INTENT'), 'invalid_state'],
+  ['authorization denied', unprocessable('AUTHORIZATION_DENIED'), 'invalid_state'],
+  ['cannot be voided', unprocessable('CANNOT_BE_VOIDED'), 'invalid_state'],
+  ['refund not allowed', unprocessable('REFUND_NOT_ALLOWED'), 'invalid_state'],
+  ['refund too late', unprocessable('REFUND_TIME_LIMIT_EXCEEDED'), 'invalid_state'],
+  ['no partial refund', unprocessable('PARTIAL_REFUND_NOT_ALLOWED'), 'invalid_state'],
+  ['refunded too often', unprocessable('MAX_NUMBER_OF_REFUNDS_EXCEEDED'), 'invalid_state'],
+  ['refund of a chargeback', unprocessable('REFUND_NOT_PERMITTED_DUE_TO_CHARGEBACK'), 'invalid_state'],
+  ['refund restricted', unprocessable('REFUND_IS_RESTRICTED'), 'invalid_state'],
+  ['authorized too much', unprocessable('AUTHORIZATION_AMOUNT_EXCEEDED'), 'invalid_amount'],
+  ['refunded too little', unprocessable('REFUND_AMOUNT_TOO_LOW'), 'invalid_amount'],
+  ['above the limit of one', unprocessable('TRANSACTION_LIMIT_EXCEEDED'), 'invalid_amount'],
+  ['zero', unprocessable('CANNOT_BE_ZERO_OR_NEGATIVE'), 'invalid_amount'],
+  ['negative', unprocessable('CANNOT_BE_NEGATIVE'), 'invalid_amount'],
+  ['precision', unprocessable('DECIMAL_PRECISION'), 'invalid_amount'],
+  ['sum of the parts', unprocessable('AMOUNT_MISMATCH'), 'invalid_amount'],
+  ['beyond any amount', unprocessable('MAX_VALUE_EXCEEDED'), 'invalid_amount'],
+  ['currency code', unprocessable('INVALID_CURRENCY_CODE'), 'invalid_currency'],
+  ['another currency', unprocessable('CURRENCY_MISMATCH'), 'invalid_currency'],
+  ['capture in another currency', unprocessable('AUTH_CAPTURE_CURRENCY_MISMATCH'), 'invalid_currency'],
+  ['renewal in another currency', unprocessable('AUTH_CURRENCY_MISMATCH'), 'invalid_currency'],
+  ['refund in another currency', unprocessable('REFUND_CAPTURE_CURRENCY_MISMATCH'), 'invalid_currency'],
+  ['payee restricted', unprocessable('PAYEE_ACCOUNT_RESTRICTED'), 'account_invalid'],
+  ['payee unknown', unprocessable('PAYEE_ACCOUNT_INVALID'), 'account_invalid'],
+  ['account not ready', unprocessable('INVALID_ACCOUNT_STATUS'), 'account_invalid'],
   ['an issue nobody knows', unprocessable('SOMETHING_NEW'), 'processing_error'],
   ['a 422 of somebody else', { status: 422 }, 'maybe_executed'],
   ['a status nobody knows', { status: 418, name: 'TEAPOT' }, 'maybe_executed'],
@@ -102,6 +130,11 @@ test('every decline of the table is of the closed list, and no issue stands in i
   for (const { means } of ERROR_TABLE) {
     if ('declined' in means) expect(DECLINE_CODES).toContain(means.declined);
   }
+});
+
+test('every issue of the table has a case above', () => {
+  const tried = new Set(EXPECTED.map(([, { issue }]) => issue));
+  expect(ERROR_TABLE.filter(({ issue }) => issue !== undefined && !tried.has(issue))).toEqual([]);
 });
 
 test('codes are read from an answer, and texts are not', () => {
