@@ -31,6 +31,7 @@ import { noteLateMoney } from './late-money';
 import { mustHave, verbsFor } from './payment-subject';
 import { changing } from './records';
 import type { OperatorDecision } from './records';
+import { transitionEvents } from './transition-events';
 
 export interface PaymentRecordOutcome {
   readonly payment: Payment;
@@ -78,26 +79,9 @@ async function savePayment(
   const cancelReason = next.status === 'cancelled' ? extra.cancelReason : undefined;
   await updatePayment(tx, before, next, { events: events.length, cancelReason, settles: extra.settles });
   callOnceCommitted(deps, tx, paymentObject(next), before, next);
-  for (const [index, event] of events.entries()) {
-    await appendEvent(tx, {
-      ...subjectOf(next),
-      orderNo: next.orderNo,
-      sequence: row.event_sequence + index + 1,
-      type: event.type,
-      status: next.status,
-      amount: next.amount,
-      currency: next.currency,
-      at: new Date(deps.now()),
-      extra: {
-        channel: next.channel,
-        ...(next.channelPaymentNo !== null ? { channel_payment_no: next.channelPaymentNo } : {}),
-        ...(next.channelTradeNo !== null ? { channel_trade_no: next.channelTradeNo } : {}),
-        ...event.extra,
-      },
-      notifyUrl: row.notify_url,
-      defaultMaxRetries: deps.defaultMaxRetries,
-    });
-  }
+  const numbers = { channel_payment_no: next.channelPaymentNo, channel_trade_no: next.channelTradeNo };
+  for (const event of transitionEvents(deps, row, subjectOf(next), transition, numbers))
+    await appendEvent(tx, event);
   if (extra.snapshot !== undefined) await noteLateMoney(deps, tx, next, extra.snapshot);
   return next;
 }

@@ -30,6 +30,7 @@ import { lockPreAuth, toHold } from '../stores/pre-auths';
 import type { PreAuthRow } from '../stores/pre-auths';
 import { callOnceCommitted, callWhereNew } from './attention';
 import type { ActivityDeps, HoldRef } from './deps';
+import { transitionEvents } from './transition-events';
 
 /** An operator's word on an outcome that the channel will not tell any more. */
 export interface OperatorDecision {
@@ -82,27 +83,11 @@ export async function saveTransition(
   return transition.next;
 }
 
-function moveOf(deps: ActivityDeps, row: PreAuthRow, { next, events }: Transition, saving: Saving): Move {
-  const told = events.map((event, index) => ({
-    merchantId: next.merchantId,
-    objectKind: 'pre_auth' as const,
-    objectNo: next.preAuthNo,
-    orderNo: next.orderNo,
-    sequence: row.event_sequence + index + 1,
-    type: event.type,
-    status: next.status,
-    amount: next.amount,
-    currency: next.currency,
-    at: new Date(deps.now()),
-    extra: {
-      channel: next.channel,
-      ...(next.channelPreAuthNo !== null ? { channel_pre_auth_no: next.channelPreAuthNo } : {}),
-      ...event.extra,
-    },
-    notifyUrl: row.notify_url,
-    defaultMaxRetries: deps.defaultMaxRetries,
-  }));
-  return { before: toHold(row), next, eventSequence: row.event_sequence, events: told, ...saving };
+function moveOf(deps: ActivityDeps, row: PreAuthRow, transition: Transition, saving: Saving): Move {
+  const { next } = transition;
+  const numbers = { channel_pre_auth_no: next.channelPreAuthNo };
+  const events = transitionEvents(deps, row, objectOf(next), transition, numbers);
+  return { before: toHold(row), next, eventSequence: row.event_sequence, events, ...saving };
 }
 
 export function createRecordActivities(deps: ActivityDeps) {

@@ -32,6 +32,7 @@ import { exchangeOf } from './exchange';
 import { changing } from './records';
 import type { OperatorDecision } from './records';
 import { findRefund, mustHaveRefund, refundScene } from './refund-subject';
+import { transitionEvents } from './transition-events';
 import type { RefundCall } from './refund-subject';
 
 export interface RefundReading {
@@ -60,26 +61,9 @@ export async function saveRefund(
   await updateRefund(tx, before, next, { events: events.length, settles });
   if (next.status !== before.status) await followWithMoney(tx, next);
   callOnceCommitted(deps, tx, refundObject(next), before, next);
-  for (const [index, event] of events.entries()) {
-    await appendEvent(tx, {
-      ...subjectOf(next),
-      paymentNo: next.objectNo,
-      orderNo: next.orderNo,
-      sequence: row.event_sequence + index + 1,
-      type: event.type,
-      status: next.status,
-      amount: next.amount,
-      currency: next.currency,
-      at: new Date(deps.now()),
-      extra: {
-        channel: next.channel,
-        ...(next.channelRefundNo !== null ? { channel_refund_no: next.channelRefundNo } : {}),
-        ...event.extra,
-      },
-      notifyUrl: row.notify_url,
-      defaultMaxRetries: deps.defaultMaxRetries,
-    });
-  }
+  const subject = { ...subjectOf(next), paymentNo: next.objectNo };
+  const numbers = { channel_refund_no: next.channelRefundNo };
+  for (const event of transitionEvents(deps, row, subject, transition, numbers)) await appendEvent(tx, event);
   return next;
 }
 
