@@ -1,4 +1,5 @@
 /** A whole Holdfast beside four channels, a merchant, and the customers of each channel. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startAlipaySandbox } from '../../dev/alipay-sandbox/server';
 import type { Books as AlipayBooks } from '../../dev/alipay-sandbox/books';
 import { FAULT_KINDS as ALIPAY_FAULTS } from '../../dev/alipay-sandbox/faults';
@@ -12,8 +13,10 @@ import type { BooksWithRefunds } from '../../dev/stripe-sandbox/books';
 import { FAULT_KINDS as STRIPE_FAULTS } from '../../dev/stripe-sandbox/faults';
 import { startSystem } from '../e2e/harness';
 import type { System } from '../e2e/harness';
+import { eventually } from '../e2e/eventually';
 import { PaymentClient, PAYMENT_SETTINGS } from '../e2e/payment-client';
 import type { PaymentView } from '../e2e/payment-client';
+import { checkPaymentBooks } from './payment-books';
 import type { BookedPayment, PaymentEvidence } from './payment-books';
 
 export const CHANNELS = ['stripe', 'paypal', 'alipay', 'crypto'] as const;
@@ -184,6 +187,25 @@ export class PaymentTown {
       this.read<BtcpayBooks>('crypto', '_books'),
     ]);
     return [...fromStripe(stripe), ...fromPaypal(paypal), ...fromAlipay(alipay), ...fromBtcpay(crypto)];
+  }
+
+  /**
+   * Waits until all is well and stays so when the last events have come.
+   * @returns what there is, also when it does not become so in time
+   */
+  async settledEvidence(
+    accepted: readonly string[],
+    withinMs: number,
+    aftermathMs: number,
+  ): Promise<PaymentEvidence> {
+    await eventually(
+      'our rows and the four books agree',
+      async () => checkPaymentBooks(await this.evidence(accepted)),
+      (wrong) => wrong.length === 0,
+      withinMs,
+    ).catch(() => undefined);
+    await sleep(aftermathMs);
+    return this.evidence(accepted);
   }
 
   /** @param accepted numbers of the payments that were answered 201 or 202 */

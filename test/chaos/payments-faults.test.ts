@@ -4,8 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Server } from '../../dev/stack/processes';
-import { eventually } from '../e2e/harness';
-import { seededRandom } from '../e2e/random';
+import { seededRandom } from '../../dev/seeded-random';
 import { Actors } from './payment-actors';
 import { checkPaymentBooks } from './payment-books';
 import type { PaymentEvidence } from './payment-books';
@@ -48,7 +47,7 @@ it(
     const [kills] = await troubles;
     const hits = await countHits();
     await town.calm();
-    const evidence = await settled(actors);
+    const evidence = await town.settledEvidence(actors.accepted, SETTLED_WITHIN_MS, AFTERMATH_MS);
     report(stories, evidence, { kills, hits });
     expect(played.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []))).toEqual([]);
     expect(actors.complaints).toEqual([]);
@@ -111,19 +110,6 @@ async function countHits(): Promise<number> {
     ),
   );
   return rules.flatMap(({ faults }) => faults).filter(({ hits }) => hits > 0).length;
-}
-
-/** Waits until all is well and stays so; returns what there is when it does not become so in time. */
-async function settled(actors: Actors): Promise<PaymentEvidence> {
-  const read = () => town.evidence(actors.accepted);
-  await eventually(
-    'our rows and the four books agree',
-    async () => checkPaymentBooks(await read()),
-    (wrong) => wrong.length === 0,
-    SETTLED_WITHIN_MS,
-  ).catch(() => undefined);
-  await sleep(AFTERMATH_MS);
-  return read();
 }
 
 function report(

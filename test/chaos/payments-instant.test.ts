@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../e2e/harness';
 import { newNumber } from '../e2e/merchant-client';
 import type { PaymentView } from '../e2e/payment-client';
-import { seededRandom } from '../e2e/random';
+import { seededRandom } from '../../dev/seeded-random';
 import { RefundClient } from '../e2e/refund-client';
 import { checkPaymentBooks } from './payment-books';
 import type { PaymentEvidence } from './payment-books';
@@ -60,7 +60,7 @@ describe.each(ENDS)(`paid in the instant of its %s (HOLDFAST_SEED=${SEED})`, (en
       if (SOAK) for (const channel of CHANNELS) await play(channel);
       // Few enough to be made before the first of them expires.
       else await Promise.all(CHANNELS.map(play));
-      evidence = await settled();
+      evidence = await town.settledEvidence(accepted, SETTLED_WITHIN_MS, AFTERMATH_MS);
     },
     SETTLED_WITHIN_MS + 30_000 * ROUNDS * CHANNELS.length,
   );
@@ -120,19 +120,6 @@ async function endMsOf(paymentNo: string): Promise<number> {
   return row.expires_at.getTime();
 }
 
-/** Waits until all is well and stays so; returns what there is when it does not become so in time. */
-async function settled(): Promise<PaymentEvidence> {
-  const read = () => town.evidence(accepted);
-  await eventually(
-    'our rows and the four books agree',
-    async () => checkPaymentBooks(await read()),
-    (wrong) => wrong.length === 0,
-    SETTLED_WITHIN_MS,
-  ).catch(() => undefined);
-  await sleep(AFTERMATH_MS);
-  return read();
-}
-
 it.each(SOAK ? CHANNELS : (['stripe'] as const))(
   `${REFUNDS} refunds at once at %s: exactly those that fit succeed (HOLDFAST_SEED=${SEED})`,
   async (channel) => {
@@ -167,7 +154,7 @@ it.each(SOAK ? CHANNELS : (['stripe'] as const))(
       );
       if (known.data.status === 'pending') await town.claim(channel, known.data.channel_refund_no ?? '');
     }
-    const evidence = await settled();
+    const evidence = await town.settledEvidence(accepted, SETTLED_WITHIN_MS, AFTERMATH_MS);
     expect(checkPaymentBooks(evidence)).toEqual([]);
     const own = evidence.refunds.filter((row) => row.object_no === payment.payment_no);
     expect(own.filter(({ status }) => status === 'success')).toHaveLength(taken.length);
