@@ -1,4 +1,5 @@
 /** Switches to misbehave: rules that are matched against requests, each used a number of times. */
+import { seededRandom } from '../seeded-random';
 import type { JsonObject } from './http';
 
 export interface FaultRule<Kind extends string, Match> {
@@ -45,7 +46,7 @@ export class Faults<Kind extends string, Match, Target extends { readonly operat
       delayMs: number('delayMs') ?? DEFAULT_DELAY_MS,
       times: number('times') ?? (input['probability'] === undefined ? 1 : null),
       probability: number('probability') ?? 1,
-      random: mulberry32(number('seed') ?? 1),
+      random: seededRandom(number('seed') ?? 1),
       hits: 0,
     };
     this.rules.push(rule);
@@ -71,15 +72,4 @@ export class Faults<Kind extends string, Match, Target extends { readonly operat
     if (match.operation !== undefined && match.operation !== target.operation) return false;
     return this.matches(match, target, fault) && (probability >= 1 || rule.random() < probability);
   }
-}
-
-/** A small seeded generator, so that a run with faults can be repeated. */
-function mulberry32(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

@@ -7,7 +7,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Hold } from '../../dev/demo-client';
 import type { Server } from '../../dev/stack/processes';
 import { eventually } from '../e2e/harness';
-import { seededRandom } from '../e2e/random';
+import { seededRandom } from '../../dev/seeded-random';
 import { checkBooks, isFinal } from './check-books';
 import { InsistentMerchant } from './insistent-merchant';
 import { SEED, SOAK, startVictims } from './victims';

@@ -10,7 +10,7 @@ import { logTail } from '../../dev/stack/processes';
 import type { Server } from '../../dev/stack/processes';
 import { startStack } from '../../dev/stack/stack';
 import { eventually } from '../e2e/eventually';
-import { seededRandom } from '../e2e/random';
+import { seededRandom } from '../../dev/seeded-random';
 import { SEED, SOAK, Victims } from './victims';
 import { checkWebhooks, READ_BOOKS, repeatsIn } from './webhook-books';
 import type { NotificationBook } from './webhook-books';

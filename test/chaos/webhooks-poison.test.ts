@@ -2,7 +2,7 @@
 import { startSystem } from '../e2e/harness';
 import type { System } from '../e2e/harness';
 import { eventually } from '../e2e/eventually';
-import { seededRandom } from '../e2e/random';
+import { seededRandom } from '../../dev/seeded-random';
 import { SEED, SOAK } from './victims';
 import { emit, EndpointClient, flow, numbers, orphans, spread, tell, waitsOf } from './webhook-flow';
 import { Shop } from './webhook-shop';

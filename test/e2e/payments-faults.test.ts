@@ -12,7 +12,7 @@ import {
   PAYMENT_SETTINGS,
   paymentWorkflowId,
 } from './payment-client';
-import { seededRandom } from './random';
+import { seededRandom } from '../../dev/seeded-random';
 
 const REPEATS = SOAK ? 8 : 1;
 const ROUNDS = SOAK ? 200 : 24;

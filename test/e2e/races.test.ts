@@ -4,7 +4,7 @@ import { expectAgreement, eventTypesOf } from './checks';
 import { SOAK, startSystem } from './harness';
 import type { System } from './harness';
 import type { MerchantClient, Reply } from './merchant-client';
-import { seededRandom } from './random';
+import { seededRandom } from '../../dev/seeded-random';
 
 const ROUNDS = SOAK ? 200 : 24;
 const AT_ONCE = 6;

@@ -5,7 +5,7 @@ import { eventually, startSystem } from './harness';
 import type { System } from './harness';
 import { RefundClient } from './refund-client';
 import type { PaidObject } from './refund-client';
-import { seededRandom } from './random';
+import { seededRandom } from '../../dev/seeded-random';
 
 const OBJECTS = 8;
 
