@@ -518,7 +518,7 @@ CREATE TABLE webhook_leases (
   until timestamp with time zone NOT NULL,
   CONSTRAINT webhook_leases_pkey PRIMARY KEY (notification_id)
 );
-CREATE INDEX webhook_leases_endpoint ON public.webhook_leases USING btree (endpoint_id);
+CREATE INDEX webhook_leases_endpoint ON public.webhook_leases USING btree (endpoint_id, until) INCLUDE (tried);
 
 CREATE TABLE webhook_notifications (
   id uuid NOT NULL,

@@ -42,9 +42,20 @@ class PreparingClient extends Client {
   override query = ((...args: unknown[]) => {
     const [text, values, ...rest] = args;
     const ask = super.query.bind(this) as (...given: unknown[]) => unknown;
-    if (typeof text !== 'string' || !Array.isArray(values)) return ask(...args);
+    if (typeof text !== 'string' || !Array.isArray(values) || plannedEachTime.has(text)) return ask(...args);
     return ask({ name: PreparingClient.nameOf(text), text, values }, ...rest);
   }) as Client['query'];
+}
+
+const plannedEachTime = new Set<string>();
+
+/**
+ * For a statement over a table that is empty at one moment and large at the next, as a queue is: a plan that was made
+ * for the one and kept is a bad plan for the other. It is planned whenever it is asked.
+ */
+export function planEachTime(text: string): string {
+  plannedEachTime.add(text);
+  return text;
 }
 
 type DatabaseConfig = Pick<

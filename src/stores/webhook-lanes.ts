@@ -59,7 +59,8 @@ WITH lane AS (
   FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[]) AS given (id, max, fresh_share, tried_share)
   CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE NOT l.tried) AS fresh, count(*) FILTER (WHERE l.tried) AS tried
-    FROM webhook_leases l WHERE l.endpoint_id = given.id AND l.until > now()
+    -- In the order of the index, so that it is the index that is read: see webhook_leases_endpoint.
+    FROM (SELECT tried FROM webhook_leases WHERE endpoint_id = given.id AND until > now() ORDER BY until LIMIT given.max) l
   ) busy
 ), pick AS (
   SELECT lane.id AS endpoint_id, due.id, due.tried FROM lane CROSS JOIN LATERAL (

@@ -1,6 +1,7 @@
 /** Outcomes of attempts, written in batches: successes in one statement, failures per endpoint under its lock. */
 import type { AttemptResult, EndpointKind, EndReason } from '../domain/webhook/delivery-policy';
 import type { EndpointHealth } from '../domain/webhook/gate';
+import { planEachTime } from './postgres';
 import type { Queryable } from './postgres';
 import type { DeliveryKind, DeliveryLease } from './webhook-leases';
 
@@ -37,7 +38,7 @@ const TRIED_AT = `now() - g.duration_ms * interval '1 millisecond'`;
 
 // A success counts whoever holds the lease by now: the merchant has been told, nothing can take that back. No lock of
 // the endpoint is taken, so the rows are locked in the order of their ids, as everywhere.
-const SUCCESSES = `
+const SUCCESSES = planEachTime(`
 WITH ${GIVEN}, released AS (
   DELETE FROM webhook_leases l USING given g WHERE l.notification_id = g.id AND l.token = g.token
 ), locked AS MATERIALIZED (
@@ -53,7 +54,7 @@ WITH ${GIVEN}, released AS (
 )
 SELECT d.id, d.attempts, d.endpoint_id, e.gated_at IS NOT NULL AS opens_gate, e.failures_in_row > 0 OR e.ramp IS NOT NULL
   OR coalesce(e.last_success_at < now() - interval '2 seconds', true) AS heals
-FROM done d JOIN webhook_endpoints e ON e.id = d.endpoint_id`;
+FROM done d JOIN webhook_endpoints e ON e.id = d.endpoint_id`);
 
 export interface RecordedSuccess {
   id: string;

@@ -12,6 +12,7 @@ import type { LaneSettings } from '../../stores/webhook-lanes';
 import type { DeliveryLease } from '../../stores/webhook-leases';
 import type { Attempted } from '../../stores/webhook-outcomes';
 import { claimProbes } from '../../stores/webhook-probes';
+import { FailureLanes } from './failure-lanes';
 import { isSuccess } from './recorder';
 import type { Recorder } from './recorder';
 
@@ -21,7 +22,9 @@ const IDLE_POLL_MS = 1_000;
 const PROBES_EVERY_MS = 500;
 const TROUBLE_PAUSE_MS = 500;
 const DRAIN_PAUSE_MS = 20;
-const FAILURE_LANES = 4;
+/** The longest pause between turns under load, unless so many outcomes wait: small claims cost almost as much as large ones. */
+const PACE_MAX_MS = 30;
+const FULL_TURN = 75;
 /** Of the places of a process, what one merchant may have. */
 const MERCHANT_SHARE = 0.25;
 /** How many outcomes one statement records at most. */
@@ -74,6 +77,9 @@ class RelayLoop {
   private cursor = FIRST_LANE;
   private hasMore = true;
   private probesAtMs = 0;
+  private turnAtMs = 0;
+  /** Rows that this turn has claimed. */
+  private claimed = 0;
   private isAwake = false;
   private rouse: () => void = () => undefined;
 
@@ -95,6 +101,7 @@ class RelayLoop {
   async run(): Promise<void> {
     while (!this.stopping) {
       try {
+        await this.pace();
         await this.record();
         await this.claim();
         if (this.finished.length === 0 && !this.hasMore) await this.rest();
@@ -104,6 +111,22 @@ class RelayLoop {
       }
     }
     await this.drain();
+  }
+
+  /** A turn that claimed n rows is followed by the next n ms after it began: at once in calm, in large batches under load. */
+  private async pace(): Promise<void> {
+    const paceMs = Math.min(this.claimed, PACE_MAX_MS);
+    const restMs = this.turnAtMs + paceMs - this.deps.now();
+    // A clock that was set back is not waited for.
+    if (restMs > 0 && restMs <= paceMs && !this.isTurnFull()) {
+      await this.pause(restMs, () => this.isTurnFull() || this.stopping);
+    }
+    this.turnAtMs = this.deps.now();
+    this.claimed = 0;
+  }
+
+  private isTurnFull(): boolean {
+    return this.finished.length >= FULL_TURN;
   }
 
   /** Successes at once, in one statement; failures take longer and go their own way, so that nobody waits for them. */
@@ -145,6 +168,7 @@ class RelayLoop {
       passOver: this.merchants.atLeast(share),
     });
     this.dispatch(leases);
+    this.claimed = leases.length;
     this.cursor = cursor;
     // A rotation that is not complete goes on at once.
     this.hasMore ||= cursor !== FIRST_LANE;
@@ -185,19 +209,22 @@ class RelayLoop {
     this.isAwake = false;
     const pollMs = this.inFlight > 0 ? BUSY_POLL_MS : IDLE_POLL_MS;
     const probeInMs = Math.max(this.probesAtMs - this.deps.now(), 1);
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      this.rouse = resolve;
-      timer = setTimeout(
-        () => {
-          this.hasMore = true;
-          resolve();
-        },
-        Math.min(pollMs, probeInMs),
-      );
-      if (this.isAwake) resolve();
+    const isRoused = await this.pause(Math.min(pollMs, probeInMs), () => this.isAwake);
+    if (!isRoused) this.hasMore = true;
+  }
+
+  /** @returns whether `isOver` ended it, which is asked whenever something happens, rather than the time */
+  private async pause(ms: number, isOver: () => boolean): Promise<boolean> {
+    return new Promise((resolve) => {
+      const end = (isRoused: boolean) => {
+        clearTimeout(timer);
+        this.rouse = () => undefined;
+        resolve(isRoused);
+      };
+      const timer = setTimeout(() => end(false), ms);
+      this.rouse = () => isOver() && end(true);
+      this.rouse();
     });
-    clearTimeout(timer);
   }
 
   private async drain(): Promise<void> {
@@ -231,62 +258,5 @@ class MerchantCounts {
 
   atLeast(limit: number): string[] {
     return [...this.counts].filter(([, count]) => count >= limit).map(([merchantId]) => merchantId);
-  }
-}
-
-/**
- * Records failures endpoint by endpoint, a few at a time and apart from the loop: each takes several statements under the
- * endpoint's lock, and a hundred endpoints that fail at once must not keep the others' deliveries waiting.
- */
-class FailureLanes {
-  private readonly waiting = new Map<string, Attempted[]>();
-  private readonly busy = new Set<string>();
-  private isStopped = false;
-  /** The last failure that was to be written could not be. */
-  isInTrouble = false;
-
-  constructor(
-    private readonly deps: Pick<RelayDeps, 'recorder' | 'log'>,
-    private readonly onRecorded: (count: number) => void,
-  ) {}
-
-  add(failures: readonly Attempted[]): void {
-    for (const failure of failures) {
-      const { endpointId } = failure.lease;
-      const known = this.waiting.get(endpointId);
-      if (known === undefined) this.waiting.set(endpointId, [failure]);
-      else known.push(failure);
-    }
-    this.next();
-  }
-
-  stop(): void {
-    this.isStopped = true;
-  }
-
-  /** One endpoint is recorded by one lane at a time: two would only wait for each other's lock. */
-  private next(): void {
-    for (const [endpointId, failures] of this.waiting) {
-      if (this.isStopped || this.busy.size >= FAILURE_LANES) return;
-      if (this.busy.has(endpointId)) continue;
-      this.waiting.delete(endpointId);
-      this.busy.add(endpointId);
-      void this.record(endpointId, failures);
-    }
-  }
-
-  private async record(endpointId: string, failures: readonly Attempted[]): Promise<void> {
-    try {
-      await this.deps.recorder.record(failures);
-      this.isInTrouble = false;
-      this.onRecorded(failures.length);
-    } catch (error) {
-      this.isInTrouble = true;
-      this.deps.log.warn({ err: error, endpointId }, 'failures could not be recorded; trying again');
-      await sleep(TROUBLE_PAUSE_MS);
-      this.waiting.set(endpointId, [...failures, ...(this.waiting.get(endpointId) ?? [])]);
-    }
-    this.busy.delete(endpointId);
-    this.next();
   }
 }
