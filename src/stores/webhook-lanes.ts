@@ -64,7 +64,10 @@ WITH lane AS (
   ) busy
 ), pick AS (
   SELECT lane.id AS endpoint_id, due.id, due.tried FROM lane CROSS JOIN LATERAL (
-    SELECT both_kinds.id, both_kinds.tried FROM (
+    -- Each kind's own places first, then what the other kind left.
+    SELECT both_kinds.id, both_kinds.tried, row_number() OVER (
+      ORDER BY n > CASE WHEN tried THEN lane.tried_share - lane.tried ELSE lane.fresh_share - lane.fresh END, tried, n) AS place
+    FROM (
       SELECT f.id, false AS tried, row_number() OVER (ORDER BY f.rank, f.id) AS n FROM (
         SELECT n.id, n.rank FROM webhook_notifications n
         WHERE n.endpoint_id = lane.id AND n.status = 'pending' AND n.attempts = 0 AND ${IS_FREE}
@@ -75,11 +78,10 @@ WITH lane AS (
         WHERE n.endpoint_id = lane.id AND n.status = 'pending' AND n.attempts > 0 AND n.next_retry_at <= now() AND ${IS_FREE}
         ORDER BY n.next_retry_at, n.id LIMIT lane.room) t
     ) both_kinds
-    -- Each kind's own places first, then what the other kind left.
-    ORDER BY n > CASE WHEN tried THEN lane.tried_share - lane.tried ELSE lane.fresh_share - lane.fresh END, tried, n
-    LIMIT lane.room
+    ORDER BY place LIMIT lane.room
   ) due
-  ORDER BY lane.id LIMIT $5
+  -- Every lane its slice before any has more: a lane with much to do does not make the others wait for their turn.
+  ORDER BY due.place > $7, lane.id LIMIT $5
 ), leased AS (
   INSERT INTO webhook_leases AS l (notification_id, endpoint_id, token, tried, until)
   SELECT id, endpoint_id, gen_random_uuid(), tried, now() + make_interval(secs => $6) FROM pick
@@ -134,10 +136,11 @@ export async function claimDue(
       limits.map((limit) => sharesOf(limit).tried),
       max,
       settings.leaseSeconds,
+      Math.max(1, Math.floor(max / limits.length)),
     ]);
     const leases = rows.map((row) => leaseOf(box, row, row.attempts === 0 ? 'first' : 'retry'));
-    // Cut off by `max`: the lanes behind the last one that was served come next.
-    return { leases, cursor: rows.length < max ? next : lastLaneOf(rows) };
+    // With fewer places than lanes only the first lanes had their slice: those behind the last of them come next.
+    return { leases, cursor: limits.length > max && rows.length === max ? lastLaneOf(rows) : next };
   });
 }
 

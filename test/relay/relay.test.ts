@@ -236,25 +236,6 @@ describe('what must not hold up others', () => {
     await until('delivered', () => good.received.length === 1);
     expect(Date.now() - before).toBeLessThan(1_500);
   });
-
-  test('a 410 from the old address leaves the new one on', async () => {
-    await start();
-    const [old, moved] = [await rig.receiver(), await rig.receiver()];
-    let answer: () => void = () => undefined;
-    old.behaviour = (_received, response) => {
-      answer = () => void response.writeHead(410).end();
-    };
-    const endpoint = await rig.endpoint(old.url);
-    const [id = ''] = await rig.notify(endpoint, 1);
-    await rig.startRelay();
-    await until('under way', () => old.received.length === 1);
-    await rig.db.query('UPDATE webhook_endpoints SET url = $2 WHERE id = $1', [endpoint, moved.url]);
-    answer();
-    await until('ended', async () => (await rig.notification(id)).status === 'failed');
-    expect(await rig.endpointRow(endpoint)).toMatchObject({ enabled: true, failures_in_row: 0 });
-    await rig.notify(endpoint, 3);
-    await until('the new address', () => moved.received.length === 3);
-  });
 });
 
 describe('leases', () => {

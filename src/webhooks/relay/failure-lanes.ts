@@ -19,15 +19,18 @@ export class FailureLanes {
   private readonly waiting = new Map<string, Attempted[]>();
   private readonly busy = new Set<string>();
   private isStopped = false;
+  /** Added and not written yet. */
+  count = 0;
   /** The last failure that was to be written could not be. */
   isInTrouble = false;
 
   constructor(
     private readonly deps: FailureLanesDeps,
-    private readonly onRecorded: (count: number) => void,
+    private readonly onRecorded: () => void,
   ) {}
 
   add(failures: readonly Attempted[]): void {
+    this.count += failures.length;
     for (const failure of failures) {
       const { endpointId } = failure.lease;
       const known = this.waiting.get(endpointId);
@@ -56,7 +59,8 @@ export class FailureLanes {
     try {
       await this.deps.recorder.record(failures);
       this.isInTrouble = false;
-      this.onRecorded(failures.length);
+      this.count -= failures.length;
+      this.onRecorded();
     } catch (error) {
       this.isInTrouble = true;
       this.deps.log.warn({ err: error, endpointId }, 'failures could not be recorded; trying again');

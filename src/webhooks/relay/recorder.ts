@@ -180,9 +180,7 @@ async function recordFailed(
   const counted = failures.filter(({ lease }) => states.has(lease.job.notificationId));
   if (counted.length === 0) return;
   // What the old address answered says nothing of the new one, nor of an endpoint that is deleted.
-  const telling = before.deleted
-    ? []
-    : counted.filter(({ lease }) => before.kind === 'implicit' || lease.job.url === before.url);
+  const telling = before.deleted ? [] : counted.filter(({ lease }) => !hasMoved(before, lease));
   const endpoint = telling.length === 0 ? before : await noteEndpoint(deps, tx, before, telling);
   let inRetry = endpoint.inRetry;
   const writes: FailureWrite[] = [];
@@ -230,6 +228,11 @@ async function noteEndpoint(
   return { ...endpoint, gated: gate, enabled: disabledAt === null };
 }
 
+/** The endpoint got another address while this was under way to the old one. */
+function hasMoved({ kind, url }: LockedEndpoint, { job }: DeliveryLease): boolean {
+  return kind === 'explicit' && job.url !== url;
+}
+
 function judge(
   deps: RecorderDeps,
   endpoint: LockedEndpoint,
@@ -252,7 +255,10 @@ function judge(
   }
   const attempts = state.attempts + 1;
   if (attempts >= state.max_attempts) return { ...unchanged, status: 'failed', attempts };
-  const pauseMs = retryDelayMs(attempts, deps.settings, verdict.retryAfterMs, deps.random());
+  // The new address is tried at once, as those are that slept when it was given.
+  const pauseMs = hasMoved(endpoint, lease)
+    ? 0
+    : retryDelayMs(attempts, deps.settings, verdict.retryAfterMs, deps.random());
   const isCarried = state.status === 'retrying' || inRetry < deps.settings.maxInRetryPerEndpoint;
   const status = isCarried && endpoint.enabled && !endpoint.gated ? 'retrying' : 'pending';
   return { ...unchanged, status, attempts, pauseMs };

@@ -29,6 +29,8 @@ const FULL_TURN = 75;
 const MERCHANT_SHARE = 0.25;
 /** How many outcomes one statement records at most. */
 const RECORD_MAX = 500;
+/** Failures that wait to be written. They take no places, or an outage of many endpoints would keep the others waiting. */
+const UNRECORDED_MAX = 10_000;
 
 export interface RelayDeps {
   readonly db: Database;
@@ -84,7 +86,8 @@ class RelayLoop {
   private rouse: () => void = () => undefined;
 
   constructor(private readonly deps: RelayDeps) {
-    this.failures = new FailureLanes(deps, (count) => this.release(count));
+    // A failure that is written may have shut a gate or made room in its lane.
+    this.failures = new FailureLanes(deps, () => this.wake());
   }
 
   /** News: something may have become due. */
@@ -138,15 +141,9 @@ class RelayLoop {
       if (successes.length > 0) await this.deps.recorder.record(successes);
       this.finished.splice(0, batch.length);
       this.failures.add(batch.filter(({ result }) => !isSuccess(result)));
-      this.release(successes.length);
+      this.inFlight -= batch.length;
+      this.wake();
     }
-  }
-
-  /** Places are free again, and a failure may have shut a gate. */
-  private release(count: number): void {
-    if (count === 0) return;
-    this.inFlight -= count;
-    this.wake();
   }
 
   private async claim(): Promise<void> {
@@ -159,7 +156,8 @@ class RelayLoop {
     // One claim may go to one merchant whole: with what it has already, that is less than half of the places.
     const max = Math.min(CLAIM_MAX, share, settings.maxInFlight - this.inFlight);
     // A failure that is not written yet must not be overtaken by a second attempt.
-    const isWanted = this.hasMore && max > 0 && !this.failures.isInTrouble;
+    const isHeldUp = this.failures.isInTrouble || this.failures.count >= UNRECORDED_MAX;
+    const isWanted = this.hasMore && max > 0 && !isHeldUp;
     this.hasMore = false;
     if (!isWanted) return;
     const { leases, cursor } = await claimDue(db, box, settings, {
@@ -227,18 +225,22 @@ class RelayLoop {
     });
   }
 
+  private get unfinished(): number {
+    return this.inFlight + this.failures.count;
+  }
+
   private async drain(): Promise<void> {
     const endMs = this.deps.now() + this.deps.stopGraceMs;
-    while (this.inFlight > 0 && this.deps.now() < endMs) {
+    while (this.unfinished > 0 && this.deps.now() < endMs) {
       await this.record().catch((error: unknown) => {
         this.deps.log.warn({ err: error }, 'outcomes could not be recorded yet');
       });
-      if (this.inFlight > 0) await sleep(DRAIN_PAUSE_MS);
+      if (this.unfinished > 0) await sleep(DRAIN_PAUSE_MS);
     }
     this.failures.stop();
     await this.deps.recorder.close();
-    if (this.inFlight > 0)
-      this.deps.log.warn({ count: this.inFlight }, 'deliveries were left to the end of their leases');
+    if (this.unfinished > 0)
+      this.deps.log.warn({ count: this.unfinished }, 'deliveries were left to the end of their leases');
   }
 }
 
