@@ -1,3 +1,5 @@
+const { availableParallelism } = require('node:os');
+
 /** Tests run on real servers: test/setup/global-setup.ts starts them once for the whole run. */
 module.exports = {
   testEnvironment: 'node',
@@ -17,5 +19,6 @@ module.exports = {
   globalTeardown: '<rootDir>/test/setup/global-teardown.ts',
   testSequencer: '<rootDir>/jest.sequencer.js',
   testTimeout: 60_000,
-  maxWorkers: 2,
+  // Two suites a processor, since most of what a suite does is wait; more than four would only share what four leave over.
+  maxWorkers: Math.min(2 * availableParallelism(), 4),
 };

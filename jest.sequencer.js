@@ -1,19 +1,47 @@
 /** Suites that take minutes begin first, or the last of them runs alone while the other worker has nothing left to do. */
 const Sequencer = require('@jest/test-sequencer').default;
 
-/** Longest first. What is not named stays in jest's own order: as long as it took last time, otherwise by size. */
+/**
+ * Longest first, those that need the processors beside those that mostly wait. What is not named stays in jest's own order: as
+ * long as it took last time, otherwise by size.
+ */
 const LONG = [
+  'e2e/paypal-time',
   'chaos/payments-faults',
-  'chaos/webhooks-kill',
-  'chaos/webhooks-poison',
+  'e2e/alipay-late',
   'chaos/kill',
-  'chaos/payments-instant',
-  'chaos/webhooks-outage',
-  'chaos/webhooks-owners',
-  'chaos/webhooks-isolation',
-  'chaos/outages',
   'chaos/crash-points',
+  'e2e/payments-faults',
+  'chaos/webhooks-kill',
+  'e2e/refunds-faults',
+  'e2e/webhook-retries',
+  'chaos/webhooks-poison',
+  'e2e/alipay-refunds',
+  'chaos/webhooks-isolation',
   'e2e/retention',
+  'chaos/webhooks-outage',
+  'e2e/disputes',
+  'chaos/webhooks-owners',
+  'e2e/faults',
+  'chaos/payments-instant',
+  'e2e/paypal-holds',
+  'e2e/late-money',
+  'chaos/outages',
+  'e2e/commands',
+  'e2e/payments-away',
+  'e2e/payments',
+  'e2e/hold-endings',
+  'e2e/idempotency',
+  'e2e/inbound',
+  'e2e/refunds',
+  'e2e/races',
+  'api/idempotency',
+  'e2e/settlement',
+  'relay/relay',
+  'e2e/events',
+  'workflows/webhook-delivery',
+  'e2e/reconciliation',
+  'e2e/secrets',
 ];
 
 function rankOf({ path }) {

@@ -1,10 +1,9 @@
 /** The database of the stack: made when it is missing, then migrated. */
 import { Client } from 'pg';
-import { join } from 'node:path';
 import type { Config } from '../../src/config/config';
 import { runLong } from './commands';
 import { StackError } from './errors';
-import { ROOT } from './paths';
+import { ROOT, typescriptArgs } from './paths';
 
 export type Connection = Pick<Config, 'DB_HOST' | 'DB_PORT' | 'DB_USER' | 'DB_PASSWORD' | 'DB_SSL'>;
 
@@ -58,8 +57,7 @@ export async function createDatabaseIfMissing(connection: Connection, name: stri
 export async function migrateDatabase(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<string[]> {
-  const script = join(ROOT, 'src/stores/migrate-main.ts');
-  const { code, output } = await runLong(process.execPath, ['--import', 'tsx', script], {
+  const { code, output } = await runLong(process.execPath, typescriptArgs('src/stores/migrate-main.ts'), {
     cwd: ROOT,
     environment,
     everyMs: 60_000,

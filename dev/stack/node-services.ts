@@ -1,6 +1,5 @@
 /** Our own processes: API, workers, the channels' sandboxes and webhook receiver, each a Node.js child with an HTTP health page. */
-import { join } from 'node:path';
-import { ROOT } from './paths';
+import { ROOT, typescriptArgs } from './paths';
 import { startProcess } from './processes';
 import type { Server } from './processes';
 import type { ServerOptions } from './server-options';
@@ -49,7 +48,7 @@ export function startService(
   return startProcess({
     name,
     command: process.execPath,
-    args: ['--import', 'tsx', join(ROOT, service.script)],
+    args: typescriptArgs(service.script),
     environment: { ...service.environment, ...options.environment },
     cwd: ROOT,
     dataDir: options.dataDir,

@@ -5,6 +5,11 @@ import { join, resolve } from 'node:path';
 
 export const ROOT = resolve(__dirname, '../..');
 
+/** What node is told to run a TypeScript file of ours as a process of its own. @param script from the root of the checkout */
+export function typescriptArgs(script: string): string[] {
+  return [join(ROOT, 'dev/stack/run-typescript.mjs'), join(ROOT, script)];
+}
+
 /** Data of `npm start`: `.holdfast` in the checkout, or what HOLDFAST_DATA_DIR names. */
 export function defaultDataDir(environment: Readonly<Record<string, string | undefined>>): string {
   return resolve(ROOT, environment['HOLDFAST_DATA_DIR'] || '.holdfast');

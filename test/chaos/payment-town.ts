@@ -77,6 +77,8 @@ export class PaymentTown {
     ]);
     const own = {
       ...PAYMENT_SETTINGS,
+      // It must have looked again before what was settled is looked at for the last time.
+      PICKUP_INTERVAL: '1',
       ...{ PAYPAL_API_BASE: paypal.url, ALIPAY_GATEWAY: alipay.url, BTCPAY_API_BASE: btcpay.url },
       ...environment,
     };

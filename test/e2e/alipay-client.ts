@@ -22,7 +22,12 @@ export class AlipayShop {
 
   static async open(environment: Readonly<Record<string, string>> = {}): Promise<AlipayShop> {
     const alipay = await startAlipaySandbox();
-    const own = { ALIPAY_GATEWAY: alipay.url, PAYMENT_MIN_EXPIRES_IN: '1', ...environment };
+    const own = {
+      ...{ ALIPAY_GATEWAY: alipay.url, PAYMENT_MIN_EXPIRES_IN: '1' },
+      // Few objects, and most tests wait for the pick-up.
+      PICKUP_INTERVAL: '1',
+      ...environment,
+    };
     const system = await startSystem({ environment: own, workerCount: 0 });
     // Each order names where its notifications go, and that is the API's address.
     await system.startWorker({ API_PUBLIC_URL: system.apiUrl });

@@ -20,7 +20,8 @@ afterAll(() => system?.stop());
 const stateOf = (preAuthNo: string) => system.workflow(preAuthNo).query<PreAuthState>('state');
 
 it('releases a hold whose capture was declined when its time is over', async () => {
-  const held = await client.held(stripe, { expires_in: 3 }, 'pm_card_captureDeclined');
+  // Time enough for the capture on a busy machine: it must be declined while the hold is held.
+  const held = await client.held(stripe, { expires_in: 8 }, 'pm_card_captureDeclined');
   expect(await client.capture(held.pre_auth_no, { amount: 20_000 })).toMatchObject({
     status: 402,
     code: 'CHANNEL_DECLINED',
