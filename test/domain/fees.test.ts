@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { DEFAULT_FEES, feeOf } from '../../src/domain/fees';
+import { DEFAULT_FEES, feeAt, feeOf } from '../../src/domain/fees';
 
 const usd = (amount: number) => ({ amount, currency: 'USD' });
 
@@ -25,6 +25,21 @@ it('has no fixed part in a currency the table does not name', () => {
   expect(feeOf({ amount: 10_000, currency: 'THB' }, DEFAULT_FEES.stripe)).toBe(290);
   expect(feeOf({ amount: 10_000, currency: 'constructor' }, DEFAULT_FEES.stripe)).toBe(290);
 });
+
+it('is counted without BigInt where a double is exact: the same fee, to the last unit', () => {
+  const exact = (amount: number, basisPoints: number) =>
+    Number((BigInt(amount) * BigInt(basisPoints) + 5_000n) / 10_000n);
+  const near = fc.integer({ min: 1, max: Math.floor(2 ** 50 / 10_000) });
+  fc.assert(
+    fc.property(near, fc.integer({ min: 0, max: 10_000 }), fc.integer({ min: -2, max: 2 }), (k, basisPoints, off) => {
+      // Around whole fees, where a quotient that is off by anything shows.
+      const amount = Math.max(1, Math.floor((k * 10_000) / Math.max(1, basisPoints)) + off);
+      fc.pre(Number.isSafeInteger(amount));
+      expect(feeAt(amount, basisPoints, 0)).toBe(exact(amount, basisPoints));
+    }),
+    { numRuns: 5_000 },
+  );
+}); // prettier-ignore
 
 it('is off by at most half a minor unit, at any amount', () => {
   const table = fc.integer({ min: 0, max: 10_000 });

@@ -1,19 +1,5 @@
-import { CHANNELS } from '../../src/domain/channel';
-import { decideChannel, DEFAULT_CHANNEL } from '../../src/domain/routing/decision';
 import { WEBHOOK_EVENTS } from '../../src/domain/webhook/events';
 import type { PreAuthEventType } from '../../src/domain/pre-auth';
-
-test.each(CHANNELS)('%s is taken when the caller names it', (channel) =>
-  expect(decideChannel(channel)).toMatchObject({ channel, level: 'explicit' }),
-);
-
-test('without a name the default channel takes the order, and the decision says so', () => {
-  expect(decideChannel(undefined)).toEqual({
-    channel: DEFAULT_CHANNEL,
-    level: 'default',
-    reason: 'no channel was named; the default channel takes it',
-  });
-});
 
 test('merchants can be told of everything that happens to a hold', () => {
   const types: Record<PreAuthEventType, true> = {
