@@ -56,6 +56,8 @@ CREATE TABLE channel_calls (
   asked_at timestamp with time zone,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   settled_at timestamp with time zone,
+  not_sent integer NOT NULL DEFAULT 0,
+  maybe_sent boolean NOT NULL DEFAULT false,
   CONSTRAINT channel_calls_amount_check CHECK ((amount >= 0)),
   CONSTRAINT channel_calls_channel_account_id_fkey FOREIGN KEY (channel_account_id) REFERENCES channel_accounts(id),
   CONSTRAINT channel_calls_check CHECK (((state = 'open'::text) = (settled_at IS NULL))),
@@ -63,6 +65,7 @@ CREATE TABLE channel_calls (
   CONSTRAINT channel_calls_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES merchants(id),
   CONSTRAINT channel_calls_merchant_id_object_kind_object_no_operation_n_key UNIQUE (merchant_id, object_kind, object_no, operation, n),
   CONSTRAINT channel_calls_n_check CHECK ((n > 0)),
+  CONSTRAINT channel_calls_not_sent_check CHECK ((not_sent >= 0)),
   CONSTRAINT channel_calls_object_kind_check CHECK ((object_kind = ANY (ARRAY['payment'::text, 'pre_auth'::text, 'refund'::text]))),
   CONSTRAINT channel_calls_operation_check CHECK ((operation = ANY (ARRAY['create'::text, 'authorize'::text, 'capture'::text, 'cancel'::text, 'refund'::text]))),
   CONSTRAINT channel_calls_pkey PRIMARY KEY (id),
@@ -95,6 +98,25 @@ CREATE TABLE channel_events (
   CONSTRAINT channel_events_subject_check CHECK ((subject = ANY (ARRAY['payment'::text, 'pre_auth'::text, 'refund'::text, 'dispute'::text, 'other'::text])))
 );
 CREATE INDEX channel_events_waiting ON public.channel_events USING btree (next_attempt_at) WHERE (state = 'stored'::text);
+
+CREATE TABLE channel_fees (
+  id uuid NOT NULL,
+  channel text NOT NULL,
+  account_id uuid,
+  currency character(3),
+  country character varying(20),
+  basis_points integer NOT NULL,
+  fixed_minor bigint NOT NULL,
+  version bigint NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT channel_fees_account_id_fkey FOREIGN KEY (account_id) REFERENCES channel_accounts(id),
+  CONSTRAINT channel_fees_basis_points_check CHECK (((basis_points >= 0) AND (basis_points <= 10000))),
+  CONSTRAINT channel_fees_channel_check CHECK ((channel = ANY (ARRAY['stripe'::text, 'paypal'::text, 'alipay'::text, 'crypto'::text]))),
+  CONSTRAINT channel_fees_fixed_minor_check CHECK (((fixed_minor >= 0) AND (fixed_minor <= '9007199254740991'::bigint))),
+  CONSTRAINT channel_fees_one_price UNIQUE NULLS NOT DISTINCT (channel, account_id, currency, country),
+  CONSTRAINT channel_fees_pkey PRIMARY KEY (id)
+);
 
 CREATE TABLE command_notes (
   command_id character varying(100) NOT NULL,
@@ -206,6 +228,7 @@ CREATE TABLE late_payments (
   state text NOT NULL,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  channel_no character varying(255),
   CONSTRAINT late_payments_amount_check CHECK ((amount > 0)),
   CONSTRAINT late_payments_channel_account_id_channel_trade_no_kind_key UNIQUE (channel_account_id, channel_trade_no, kind),
   CONSTRAINT late_payments_channel_account_id_fkey FOREIGN KEY (channel_account_id) REFERENCES channel_accounts(id),
@@ -220,6 +243,17 @@ CREATE TABLE late_payments (
 CREATE INDEX late_payments_day ON public.late_payments USING btree (created_at);
 CREATE INDEX late_payments_merchant ON public.late_payments USING btree (merchant_id, created_at DESC, id DESC);
 CREATE INDEX late_payments_object ON public.late_payments USING btree (merchant_id, object_kind, object_no);
+
+CREATE TABLE merchant_routing (
+  merchant_id uuid NOT NULL,
+  mode text,
+  smart boolean,
+  version bigint NOT NULL,
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT merchant_routing_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES merchants(id),
+  CONSTRAINT merchant_routing_mode_check CHECK ((mode = ANY (ARRAY['balanced'::text, 'cost'::text, 'success'::text, 'geographic'::text]))),
+  CONSTRAINT merchant_routing_pkey PRIMARY KEY (merchant_id)
+);
 
 CREATE TABLE merchants (
   id uuid NOT NULL,
@@ -269,6 +303,7 @@ CREATE TABLE payment_events (
   CONSTRAINT payment_events_pkey PRIMARY KEY (id)
 );
 CREATE INDEX payment_events_money ON public.payment_events USING btree (created_at, merchant_id) WHERE ((type)::text = ANY ((ARRAY['payment.success'::character varying, 'pre_auth.captured'::character varying, 'refund.success'::character varying, 'refund.failed'::character varying])::text[]));
+CREATE INDEX payment_events_paid ON public.payment_events USING btree (merchant_id, created_at) WHERE ((type)::text = ANY ((ARRAY['payment.success'::character varying, 'pre_auth.captured'::character varying])::text[]));
 
 CREATE TABLE payments (
   merchant_id uuid NOT NULL,
@@ -441,6 +476,34 @@ CREATE INDEX refunds_live ON public.refunds USING btree (owner_checked_at NULLS 
 CREATE INDEX refunds_object ON public.refunds USING btree (merchant_id, object_kind, object_no, created_at);
 CREATE INDEX refunds_reconciliation ON public.refunds USING btree (channel_account_id, COALESCE(closed_at, 'infinity'::timestamp with time zone), merchant_id, refund_no);
 
+CREATE TABLE routing_audit (
+  id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  version bigint NOT NULL,
+  actor character varying(100) NOT NULL,
+  request_id character varying(100) NOT NULL,
+  action text NOT NULL,
+  entity text NOT NULL,
+  entity_id character varying(100) NOT NULL,
+  before jsonb,
+  after jsonb,
+  created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT routing_audit_action_check CHECK ((action = ANY (ARRAY['create'::text, 'replace'::text, 'delete'::text]))),
+  CONSTRAINT routing_audit_entity_check CHECK ((entity = ANY (ARRAY['channel'::text, 'fee'::text, 'rule'::text, 'merchant'::text]))),
+  CONSTRAINT routing_audit_pkey PRIMARY KEY (id),
+  CONSTRAINT routing_audit_version_key UNIQUE (version)
+);
+CREATE INDEX routing_audit_entity ON public.routing_audit USING btree (entity, entity_id, created_at DESC, id DESC);
+CREATE INDEX routing_audit_list ON public.routing_audit USING btree (created_at DESC, id DESC);
+
+CREATE TABLE routing_channels (
+  channel text NOT NULL,
+  settings jsonb NOT NULL,
+  version bigint NOT NULL,
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT routing_channels_channel_check CHECK ((channel = ANY (ARRAY['stripe'::text, 'paypal'::text, 'alipay'::text, 'crypto'::text]))),
+  CONSTRAINT routing_channels_pkey PRIMARY KEY (channel)
+);
+
 CREATE TABLE routing_decisions (
   merchant_id uuid NOT NULL,
   kind text NOT NULL,
@@ -450,6 +513,39 @@ CREATE TABLE routing_decisions (
   CONSTRAINT routing_decisions_kind_check CHECK ((kind = ANY (ARRAY['payment'::text, 'pre_auth'::text]))),
   CONSTRAINT routing_decisions_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES merchants(id),
   CONSTRAINT routing_decisions_pkey PRIMARY KEY (merchant_id, kind, number)
+);
+
+CREATE TABLE routing_rules (
+  id uuid NOT NULL,
+  rule_order integer NOT NULL,
+  enabled boolean NOT NULL,
+  merchant_id uuid,
+  currency character(3),
+  country character varying(20),
+  min_amount bigint,
+  max_amount bigint,
+  channel text NOT NULL,
+  weight integer NOT NULL,
+  version bigint NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT routing_rules_channel_check CHECK ((channel = ANY (ARRAY['stripe'::text, 'paypal'::text, 'alipay'::text, 'crypto'::text]))),
+  CONSTRAINT routing_rules_check CHECK ((min_amount <= max_amount)),
+  CONSTRAINT routing_rules_check1 CHECK (((currency IS NOT NULL) OR ((min_amount IS NULL) AND (max_amount IS NULL)))),
+  CONSTRAINT routing_rules_max_amount_check CHECK ((max_amount <= '9007199254740991'::bigint)),
+  CONSTRAINT routing_rules_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES merchants(id),
+  CONSTRAINT routing_rules_min_amount_check CHECK ((min_amount > 0)),
+  CONSTRAINT routing_rules_pkey PRIMARY KEY (id),
+  CONSTRAINT routing_rules_rule_order_check CHECK ((rule_order >= 0)),
+  CONSTRAINT routing_rules_weight_check CHECK (((weight >= 1) AND (weight <= 1000)))
+);
+
+CREATE TABLE routing_version (
+  only_row boolean NOT NULL DEFAULT true,
+  version bigint NOT NULL,
+  CONSTRAINT routing_version_only_row_check CHECK (only_row),
+  CONSTRAINT routing_version_pkey PRIMARY KEY (only_row),
+  CONSTRAINT routing_version_version_check CHECK ((version > 0))
 );
 
 CREATE TABLE webhook_attempts (
@@ -561,3 +657,26 @@ CREATE INDEX webhook_notifications_fresh ON public.webhook_notifications USING b
 CREATE INDEX webhook_notifications_in_retry ON public.webhook_notifications USING btree (endpoint_id) WHERE ((status)::text = 'retrying'::text);
 CREATE INDEX webhook_notifications_tried ON public.webhook_notifications USING btree (endpoint_id, next_retry_at, id) WHERE (((status)::text = 'pending'::text) AND (attempts > 0));
 CREATE INDEX webhook_notifications_tried_at ON public.webhook_notifications USING btree (endpoint_id, last_attempt_at, id) WHERE (((status)::text = ANY ((ARRAY['pending'::character varying, 'retrying'::character varying])::text[])) AND (last_attempt_at IS NOT NULL));
+
+CREATE TRIGGER channel_accounts_routing AFTER INSERT OR DELETE OR UPDATE ON public.channel_accounts FOR EACH STATEMENT EXECUTE FUNCTION raise_routing_version();
+
+CREATE OR REPLACE FUNCTION public.raise_routing_version()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  UPDATE routing_version SET version = version + 1;
+  RETURN NULL;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION public.refuse_audit_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  RAISE EXCEPTION 'routing_audit is only ever added to';
+END
+$function$;
+
+CREATE TRIGGER routing_audit_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.routing_audit FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change();

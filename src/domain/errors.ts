@@ -48,6 +48,11 @@ export const ERROR_MESSAGES = {
   WEBHOOK_ENDPOINT_DELETED: 'The webhook endpoint of this notification is deleted.',
   WEBHOOK_NOTIFICATION_DELIVERED: 'This notification has been delivered already.',
   LATE_PAYMENT_REFUNDED: 'This late money is being given back, or was; details.state says which.',
+  ROUTING_CHANGED:
+    'Somebody has changed this meanwhile; details.version is the present one, 0 when it is as built in.',
+  ROUTING_LIMIT: 'The routing configuration holds as many of these as it may; details.limit says how many.',
+  ROUTING_FEE_EXISTS:
+    'A price for exactly this channel, account, currency and country exists; details.id names it.',
   SIGNATURE_INVALID: 'The signature of this event is not valid.',
   REQUEST_TIMEOUT: 'The request did not arrive in time.',
   TEMPORARILY_UNAVAILABLE:

@@ -12,6 +12,7 @@ import { invalidRequest } from '../errors';
 import { pageAnswer, pageOf, pageQuery, pageSchema } from '../pagination';
 import { defineRoute } from '../route';
 import type { Route } from '../route';
+import type { TellRouters } from '../routing/deps';
 
 const uuid = z.uuid();
 const world = z.enum(['live', 'test']);
@@ -122,9 +123,11 @@ export interface AccountDeps {
   readonly box: SecretBox;
   /** Where servers of merchants may be. */
   readonly webhookUrlPolicy: WebhookUrlPolicy;
+  /** Accounts are part of what routing goes by. Absent where nothing is routed. */
+  readonly tellRouters?: TellRouters;
 }
 
-export function accountRoutes({ db, box, webhookUrlPolicy }: AccountDeps): Route[] {
+export function accountRoutes({ db, box, webhookUrlPolicy, tellRouters }: AccountDeps): Route[] {
   const admin = { tag: 'Administration', auth: 'admin', path: '/api/v1/admin/channel-accounts' } as const;
   const create = defineRoute({
     ...admin,
@@ -144,6 +147,7 @@ export function accountRoutes({ db, box, webhookUrlPolicy }: AccountDeps): Route
         contract: given(body.contract),
       });
       if (account === undefined) throw fail('CHANNEL_ACCOUNT_EXISTS');
+      await tellRouters?.();
       return { status: 201, data: showAccount(account) };
     },
   });
