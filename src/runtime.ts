@@ -3,6 +3,7 @@ import { Client, Connection } from '@temporalio/client';
 import type { MetricMeter } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { NativeConnection } from '@temporalio/worker';
+import type { Redis } from 'ioredis';
 import { createActivities } from './activities';
 import { createOperatorCall } from './activities/attention';
 import type { Activities } from './activities';
@@ -15,6 +16,13 @@ import type { DeliveryJob } from './domain/webhook/delivery-policy';
 import type { Logger } from './observability/logger';
 import { createRedis } from './redis/client';
 import { createNoteFailed } from './redis/failed-webhooks';
+import { DEFAULT_HEALTH_LIMITS } from './domain/routing/health';
+import { createChannelCache } from './redis/channel-cache';
+import { createSubscriber } from './redis/subscriber';
+import { createSuccessRates } from './redis/success-rates';
+import { createRouter } from './routing/router';
+import { loadRoutingConfig, readRoutingVersion } from './stores/routing-config';
+import type { Router } from './routing/router';
 import { createAccountDirectory } from './stores/account-directory';
 import type { AccountDirectory } from './stores/account-directory';
 import { createOutboxBell, listenToOutbox } from './stores/outbox-bell';
@@ -98,11 +106,52 @@ export function createObjectWorkflows(foundation: Foundation, client: Client): O
   return createObjectGateway(client, foundation.config.PAYMENTS_TASK_QUEUE);
 }
 
-export function createWorkerActivities(
+/** Where orders go, as this process sees it. */
+export function createRouterOf({ config, log, db }: Foundation, redis: Redis): Router {
+  const policy = {
+    mode: config.ROUTING_STRATEGY,
+    learning: config.ROUTING_LEARNING,
+    explorationShare: config.ROUTING_EXPLORATION,
+  };
+  return createRouter({
+    ...{ log, policy, limits: DEFAULT_HEALTH_LIMITS },
+    cache: createChannelCache(redis, config.REDIS_KEY_PREFIX),
+    rates: createSuccessRates(redis, config.REDIS_KEY_PREFIX),
+    subscriber: createSubscriber(redis),
+    loadConfig: () => loadRoutingConfig(db),
+    readVersion: () => readRoutingVersion(db),
+    now: () => Date.now(),
+    random: () => Math.random(),
+  });
+}
+
+/** What the payments role serves. */
+export function createPaymentParts(
   foundation: Foundation,
   connection: NativeConnection,
   namespace: string,
   meter: MetricMeter,
+): { activities: Activities; close(): Promise<void> } {
+  const redis = createRedis(foundation.config, foundation.log);
+  redis.connect().catch(() => undefined); // it says so itself and keeps trying
+  const router = createRouterOf(foundation, redis);
+  router.start();
+  return {
+    activities: createWorkerActivities(foundation, connection, namespace, meter, router),
+    async close() {
+      await router.stop();
+      redis.disconnect();
+      await foundation.db.end();
+    },
+  };
+}
+
+function createWorkerActivities(
+  foundation: Foundation,
+  connection: NativeConnection,
+  namespace: string,
+  meter: MetricMeter,
+  router: Router,
 ): Activities {
   const { config, log, db, box, accounts } = foundation;
   return createActivities({
@@ -122,6 +171,8 @@ export function createWorkerActivities(
     proofGapMs: config.SETTLE_PROOF_GAP * 1000,
     proofAfterSendMs: config.SETTLE_PROOF_AFTER_SEND * 1000,
     callOperator: createOperatorCall(log, meter),
+    observe: (outcome) => router.observe(outcome),
+    isOutOfService: (channel) => router.isOutOfService(channel),
     defaultMaxRetries: config.WEBHOOK_MAX_RETRIES,
     ringOutbox: createOutboxBell(db),
     now: () => Date.now(),

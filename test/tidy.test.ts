@@ -27,17 +27,18 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   stores: ['domain', 'config', 'observability', 'npm'],
   redis: ['domain', 'config', 'observability', 'npm'],
   webhooks: ['domain', 'stores', 'workflows/messages', 'config', 'observability', 'npm'],
+  routing: ['domain', 'channels', 'stores', 'redis', 'config', 'observability', 'npm'],
   activities: ['domain', 'channels', 'stores', 'redis', 'webhooks', 'config', 'observability', 'npm'],
   temporal: ['domain', 'workflows/messages', 'config', 'observability', 'npm'],
   worker: ['activities', 'workflows', 'temporal', 'config', 'observability', 'npm'],
   api: [
     ...['domain', 'stores', 'redis', 'channels', 'webhooks/ssrf-guard', 'workflows/messages', 'temporal'],
-    ...['config', 'observability', 'npm'],
+    ...['routing', 'config', 'observability', 'npm'],
   ],
   config: ['npm'],
   observability: ['config', 'npm'],
   'runtime.ts': [
-    ...['domain', 'activities', 'channels', 'stores', 'redis', 'webhooks', 'temporal', 'config'],
+    ...['domain', 'activities', 'channels', 'stores', 'redis', 'routing', 'webhooks', 'temporal', 'config'],
     ...['observability', 'npm'],
   ],
 };

@@ -13,7 +13,10 @@ import { createAuthenticate } from './auth';
 import { openApiDocument } from './openapi';
 import type { Route } from './route';
 import { adminRoutes } from './routes/admin';
+import { feesReportRoute } from './routes/admin-fees-report';
 import { reconciliationRoutes } from './routes/admin-reconciliation';
+import { adminRoutingRoutes } from './routes/admin-routing';
+import { routingAuditRoute } from './routes/admin-routing-audit';
 import { channelEventRoutes } from './routes/channel-events';
 import { disputeRoutes } from './routes/disputes';
 import { healthRoutes, openApiRoute } from './routes/health';
@@ -21,10 +24,14 @@ import type { HealthChecks } from './routes/health';
 import { latePaymentRoutes } from './routes/late-payments';
 import { paymentRoutes } from './routes/payments';
 import { preAuthRoutes } from './routes/pre-auth';
+import { routingRoutes } from './routes/routing';
 import { refundRoutes } from './routes/refunds';
 import { settlementRoutes } from './routes/settlement';
 import { webhookEndpointRoutes } from './routes/webhook-endpoints';
 import { webhookNotificationRoutes } from './routes/webhook-notifications';
+import { createTellRouters } from './routing/deps';
+import type { CountryResolver } from '../routing/country';
+import type { Router } from '../routing/router';
 import type { WebhookApiDeps, WebhookWorkflows } from './webhooks/deps';
 
 export const API_VERSION = '0.1.0';
@@ -42,14 +49,17 @@ export interface ApiParts {
   readonly noteFailed: WebhookApiDeps['noteFailed'];
   /** Tells the relays that the outbox has something new. */
   readonly ringOutbox: () => void;
+  readonly router: Router;
+  readonly countryOfIp: CountryResolver;
   readonly checks: HealthChecks;
 }
 
 function apiRoutes(parts: ApiParts): Route[] {
-  const { config, log, db, box, accounts, gateway, workflows } = parts;
+  const { config, log, db, box, accounts, gateway, workflows, router, countryOfIp } = parts;
   const waitTimeoutMs = config.API_WAIT_TIMEOUT * 1000;
   const webhookUrlPolicy = urlPolicyOf(config);
   const minExpiresInSeconds = config.PRE_AUTH_MIN_EXPIRES_IN;
+  const tellRouters = createTellRouters(() => parts.router.changed(), log);
   const webhooks = {
     ...{
       db,
@@ -63,19 +73,25 @@ function apiRoutes(parts: ApiParts): Route[] {
     defaultMaxRetries: config.WEBHOOK_MAX_RETRIES,
   };
   const documented = [
-    ...preAuthRoutes({ db, box, log, gateway, waitTimeoutMs, minExpiresInSeconds, webhookUrlPolicy }),
+    ...preAuthRoutes({
+      ...{ db, box, log, gateway, waitTimeoutMs, minExpiresInSeconds, webhookUrlPolicy, router, countryOfIp },
+    }),
     ...paymentRoutes({
-      ...{ db, box, log, gateway, waitTimeoutMs, webhookUrlPolicy },
+      ...{ db, box, log, gateway, waitTimeoutMs, webhookUrlPolicy, router, countryOfIp },
       expiresInSeconds: config.PAYMENT_EXPIRES_IN,
       minExpiresInSeconds: config.PAYMENT_MIN_EXPIRES_IN,
     }),
+    ...routingRoutes({ router, countryOfIp }),
     ...refundRoutes({ db, box, log, gateway, waitTimeoutMs, webhookUrlPolicy }),
     ...webhookEndpointRoutes(webhooks),
     ...webhookNotificationRoutes(webhooks),
     ...channelEventRoutes({ db, box, log, workflows, accounts }),
     ...latePaymentRoutes({ db, log, workflows }),
     ...disputeRoutes({ db }),
-    ...adminRoutes({ db, box, webhookUrlPolicy }),
+    ...adminRoutes({ db, box, webhookUrlPolicy, tellRouters }),
+    ...adminRoutingRoutes({ db, tellRouters }),
+    routingAuditRoute({ db }),
+    feesReportRoute({ db }),
     ...reconciliationRoutes({ db }),
     ...settlementRoutes({ db }),
     ...healthRoutes(parts.checks),

@@ -9,8 +9,10 @@ import {
   createGateway,
   createLazyTemporalClient,
   createObjectWorkflows,
+  createRouterOf,
   createWebhookWorkflows,
 } from '../runtime';
+import { openCountryDatabase } from '../routing/country';
 import { createOutboxBell } from '../stores/outbox-bell';
 import { buildApp } from './build-app';
 
@@ -20,13 +22,17 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const DRAIN_LIMIT_MS = 20_000;
 const WAKE_LIMIT_MS = 2_000;
 
-function main(): void {
+async function main(): Promise<void> {
   const config = loadConfig();
   const log = createLogger('api', config.LOG_LEVEL);
   const foundation = createFoundation(config, log);
   const temporal = createLazyTemporalClient();
   const redis = createRedis(config, log);
   redis.connect().catch(() => undefined); // it says so itself and keeps trying
+
+  const countryOfIp = await openCountryDatabase(config.GEOIP_DATABASE);
+  const router = createRouterOf(foundation, redis);
+  router.start();
 
   const webhookWorkflows = createWebhookWorkflows(foundation, temporal.client, false);
   const app = buildApp({
@@ -36,6 +42,7 @@ function main(): void {
     gateway: createGateway(foundation, temporal.client),
     workflows: createObjectWorkflows(foundation, temporal.client),
     ringOutbox: createOutboxBell(foundation.db),
+    ...{ router, countryOfIp },
     checks: {
       postgres: () => foundation.db.query('SELECT 1'),
       temporal: () => temporal.connection.healthService.check({}),
@@ -56,6 +63,7 @@ function main(): void {
   const closeAll = async () => {
     await webhookWorkflows.close(WAKE_LIMIT_MS);
     await temporal.connection.close();
+    await router.stop();
     redis.disconnect();
     await foundation.db.end();
   };
@@ -76,9 +84,7 @@ async function drain(server: Server): Promise<void> {
   clearTimeout(cut);
 }
 
-try {
-  main();
-} catch (error) {
+main().catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
-}
+});

@@ -61,6 +61,11 @@ export const configSchema = z.object({
   REDIS_HOST: z.string().min(1).default('localhost').describe('Redis'),
   REDIS_PORT: port(6379).describe('Redis port'),
   REDIS_PASSWORD: z.string().default('').describe('Redis password; empty for none'),
+  REDIS_KEY_PREFIX: z
+    .string()
+    .max(100)
+    .default('')
+    .describe('Put before the keys of routing, where several installations share a Redis; empty for none'),
 
   PAYMENTS_TASK_QUEUE: z
     .string()
@@ -152,6 +157,20 @@ export const configSchema = z.object({
     .enum(['balanced', 'cost', 'success', 'geographic'])
     .default('balanced')
     .describe('Order of the routing strategies'),
+  ROUTING_LEARNING: z
+    .enum(['off', 'thompson'])
+    .default('off')
+    .describe('How success rates are compared: as they are, or drawn from what they leave open'),
+  ROUTING_EXPLORATION: z.coerce
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.05)
+    .describe('Share of the decisions that try another eligible channel, to keep success rates fresh'),
+  GEOIP_DATABASE: z
+    .string()
+    .default('')
+    .describe("An .mmdb file that tells the country of a customer's address; empty: none"),
 
   WEBHOOK_RETRY_INTERVAL: seconds(300).describe('Seconds between two sweeps over overdue webhook retries'),
   WEBHOOK_MAX_RETRIES: z.coerce

@@ -1,6 +1,6 @@
 /** Reading payments for people: pages of them, and why a channel was chosen. */
 import type { PaymentStatus } from '../domain/payment';
-import type { RoutingDecision } from '../domain/routing/decision';
+import type { RoutingDecision } from '../domain/routing/types';
 import { listOfOrders } from './page';
 import { PAYMENT_COLUMNS } from './payments';
 import type { PaymentRow } from './payments';

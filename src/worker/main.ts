@@ -17,7 +17,7 @@ import {
   createLazyTemporalClient,
   createRelayParts,
   createWebhookParts,
-  createWorkerActivities,
+  createPaymentParts,
   temporalSettings,
 } from '../runtime';
 import { startPayments, startWebhooks, untilItWorks } from './roles';
@@ -77,8 +77,7 @@ const START: Readonly<Record<RoleName, (deps: RoleDeps) => Promise<Role>>> = {
   payments(deps) {
     const foundation = createFoundation(deps.config, deps.log);
     const meter = Runtime.instance().metricMeter;
-    const activities = createWorkerActivities(foundation, deps.connection, deps.namespace, meter);
-    return startPayments(deps, { activities, close: () => foundation.db.end() });
+    return startPayments(deps, createPaymentParts(foundation, deps.connection, deps.namespace, meter));
   },
   async webhooks(deps) {
     return startWebhooks(deps, createWebhookParts(createFoundation(deps.config, deps.log), clientOf(deps)));

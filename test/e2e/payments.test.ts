@@ -33,7 +33,7 @@ it('answers a new payment with what the customer has to do, and why the channel 
   expect(data).toMatchObject({
     ...{ order_no: unrouted.order_no, status: 'requires_action', amount: 50_000, amount_paid: 0 },
     ...{ currency: 'USD', channel: 'stripe', next_action: { type: 'client_secret' } },
-    ...{ routing: { level: 'default' }, description: 'Room 7', metadata: { room: '7' } },
+    ...{ routing: { level: 'smart', channel: 'stripe' }, description: 'Room 7', metadata: { room: '7' } },
   });
   expect(data.payment_no).toMatch(/^PY\d{14}[a-z]{8}$/);
   expect(data.client_secret).toMatch(/_secret_/);

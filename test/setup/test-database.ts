@@ -28,7 +28,9 @@ export async function createTestDatabase(
     throw new Error('this test needs the servers of the run: start it without HOLDFAST_TEST_SERVERS=none');
   }
   const name = `test_${randomBytes(6).toString('hex')}`;
-  const environment = { ...process.env, ...overrides, DB_NAME: name };
+  // All suites share one Redis: what routers tell one another there is of one database.
+  const own = { DB_NAME: name, REDIS_KEY_PREFIX: `${name}:` };
+  const environment = { ...process.env, ...overrides, ...own };
   const config = loadConfig(environment);
   await clone(config, template, name);
   return {

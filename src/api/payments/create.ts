@@ -5,15 +5,15 @@
 import { randomBytes } from 'node:crypto';
 import type { PoolClient } from 'pg';
 import { checkPaymentAmount } from '../../channels/registry';
+import type { ChannelName } from '../../domain/channel';
 import { CREATE_COMMAND_ID } from '../../domain/channel-call';
 import { fail, HoldfastError } from '../../domain/errors';
 import { generateNumber } from '../../domain/ids';
 import { isPaymentClosed, paymentObject } from '../../domain/payment';
-import { decideChannel } from '../../domain/routing/decision';
-import type { RoutingDecision } from '../../domain/routing/decision';
+import { chooseChannel } from '../../routing/choose';
+import type { Choice, ChosenAccount } from '../../routing/choose';
+import type { RoutingDecision } from '../../domain/routing/types';
 import { insertCall } from '../../stores/channel-calls';
-import { findAccountFor } from '../../stores/channel-accounts';
-import type { ChannelAccountSummary } from '../../stores/channel-accounts';
 import { findOrderClaim } from '../../stores/order-claims';
 import { insertPayment, readPayment } from '../../stores/payments';
 import type { NewPayment, PaymentRow } from '../../stores/payments';
@@ -23,6 +23,7 @@ import { checkWebhookUrl } from '../../webhooks/ssrf-guard';
 import { canonicalHash } from '../idempotency';
 import type { IdempotentRequest, Ownership } from '../idempotency';
 import type { MerchantCaller, RouteAnswer } from '../route';
+import { routingRequestOf } from '../routing/request';
 import type { PaymentDeps } from './deps';
 import type { CreatePaymentBody } from './schemas';
 import { showPayment } from './view';
@@ -38,23 +39,22 @@ export async function createPayment(
   const number = generateNumber('PY', new Date(), randomBytes(8));
   return idem.run(number, async (own) => {
     const paymentNo = own.number ?? number;
-    const decision = decideChannel(body.channel);
-    const account = await eligibleAccount(deps, caller, body, decision);
+    const request = routingRequestOf(deps, caller, body, 'payment', paymentNo);
+    const choice = await chooseChannel(deps.router, deps.db, request);
+    const { decision, channel } = choice;
+    const account = eligibleAccount(body, choice);
     const notifyOrigin = checkedNotifyOrigin(deps, body.notify_url);
-    const order = { caller, body, paymentNo, decision, account, notifyOrigin };
+    const order = { caller, body, paymentNo, decision, channel, account, notifyOrigin };
     await withTransaction(deps.db, (tx) => insertAll(deps, tx, own, order));
     return answerFor(deps, caller.merchantId, paymentNo, own);
   });
 }
 
 /** Refuses, before anything is written, what this channel cannot take. */
-async function eligibleAccount(
-  deps: PaymentDeps,
-  { merchantId, world }: MerchantCaller,
+function eligibleAccount(
   { amount, currency }: CreatePaymentBody,
-  { channel }: RoutingDecision,
-): Promise<ChannelAccountSummary> {
-  const account = await findAccountFor(deps.db, { merchantId, world, channel });
+  { channel, account }: Choice,
+): ChosenAccount {
   if (account === undefined) throw fail('CHANNEL_NOT_AVAILABLE', { channel });
   const refusal = checkPaymentAmount(channel, { amount, currency }, account.contract);
   if (refusal !== undefined) throw new HoldfastError(refusal);
@@ -74,7 +74,8 @@ interface Order {
   readonly body: CreatePaymentBody;
   readonly paymentNo: string;
   readonly decision: RoutingDecision;
-  readonly account: ChannelAccountSummary;
+  readonly channel: ChannelName;
+  readonly account: ChosenAccount;
   readonly notifyOrigin: string | undefined;
 }
 
@@ -112,7 +113,7 @@ async function insertAll(deps: PaymentDeps, tx: PoolClient, own: Ownership, orde
 
 function rowOf(
   deps: PaymentDeps,
-  { caller, body, paymentNo, decision, account }: Order,
+  { caller, body, paymentNo, channel, account }: Order,
   bodyHash: Buffer,
 ): NewPayment {
   return {
@@ -120,7 +121,7 @@ function rowOf(
     payment_no: paymentNo,
     order_no: body.order_no,
     world: caller.world,
-    channel: decision.channel,
+    channel,
     channel_account_id: account.id,
     currency: body.currency,
     amount: body.amount,

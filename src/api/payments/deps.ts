@@ -1,4 +1,6 @@
 import type { Logger } from '../../observability/logger';
+import type { Router } from '../../routing/router';
+import type { CountryResolver } from '../../routing/country';
 import type { Database } from '../../stores/postgres';
 import type { SecretBox } from '../../stores/secret-box';
 import type { CommandGateway } from '../../temporal/command-gateway';
@@ -9,6 +11,9 @@ export interface PaymentDeps {
   readonly box: SecretBox;
   readonly log: Logger;
   readonly gateway: CommandGateway;
+  readonly router: Router;
+  /** Of a customer's address. */
+  readonly countryOfIp: CountryResolver;
   /** How long a request waits for the channel before it is answered 202. */
   readonly waitTimeoutMs: number;
   /** How long a payment waits for its customer when the request does not say. */

@@ -1,11 +1,15 @@
 /** How a payment looks to its merchant. */
 import type { z } from 'zod';
 import type { CustomerStep } from '../../domain/channel';
-import type { RoutingDecision } from '../../domain/routing/decision';
+import type { RoutingDecision } from '../../domain/routing/types';
+import { paymentObject } from '../../domain/payment';
+import { readAttempts } from '../../stores/attempts';
+import type { Attempt } from '../../stores/attempts';
 import { readPaymentDecision } from '../../stores/payment-list';
 import { PAYMENT_STEP_PURPOSE } from '../../stores/payments';
 import type { PaymentRow } from '../../stores/payments';
 import type { SecretBox } from '../../stores/secret-box';
+import { showDecision } from '../routing/decision-view';
 import type { PaymentDeps } from './deps';
 import type { paymentView } from './schemas';
 
@@ -16,19 +20,24 @@ export async function showPayment(
   { db, box }: Pick<PaymentDeps, 'db' | 'box'>,
   row: PaymentRow,
 ): Promise<z.infer<typeof paymentView>> {
-  const decision = await readPaymentDecision(db, row.merchant_id, row.payment_no);
-  return viewOf(row, customerStepOf(row, box), decision);
+  const { merchant_id: merchantId, payment_no: paymentNo } = row;
+  const decision = await readPaymentDecision(db, merchantId, paymentNo);
+  const attempts = await readAttempts(db, { ...paymentObject({ merchantId, paymentNo }), kind: 'payment' });
+  return viewOf(row, customerStepOf(row, box), { decision, attempts });
 }
 
 /** An entry of a list: the secret stays closed. */
 export function showListedPayment(row: PaymentRow): z.infer<typeof paymentView> {
-  return viewOf(row, {}, undefined);
+  return viewOf(row, {}, {});
 }
 
 function viewOf(
   row: PaymentRow,
   step: CustomerStep,
-  decision: RoutingDecision | undefined,
+  {
+    decision,
+    attempts,
+  }: { readonly decision?: RoutingDecision | undefined; readonly attempts?: readonly Attempt[] },
 ): z.infer<typeof paymentView> {
   return {
     payment_no: row.payment_no,
@@ -39,7 +48,10 @@ function viewOf(
     amount_paid: row.amount_paid,
     channel: row.channel,
     channel_payment_no: row.channel_payment_no,
-    ...(decision !== undefined && { routing: { level: decision.level, reason: decision.reason } }),
+    ...(decision !== undefined && { routing: showDecision(decision) }),
+    ...(attempts !== undefined && {
+      attempts: attempts.map(({ at, ...one }) => ({ ...one, at: seconds(at) })),
+    }),
     ...(step.clientSecret !== undefined && { client_secret: step.clientSecret }),
     ...(step.nextAction !== undefined && { next_action: step.nextAction }),
     ...(row.decline_code !== null && { decline_code: row.decline_code }),

@@ -5,16 +5,16 @@
 import { randomBytes } from 'node:crypto';
 import type { PoolClient } from 'pg';
 import { capabilitiesOf, checkHoldAmount } from '../../channels/registry';
+import type { ChannelName } from '../../domain/channel';
 import { CREATE_COMMAND_ID } from '../../domain/channel-call';
 import { fail, HoldfastError } from '../../domain/errors';
 import { DEFAULT_EXPIRES_IN_SECONDS } from '../../domain/expiry';
 import { generateNumber } from '../../domain/ids';
 import { holdObject, isClosed } from '../../domain/pre-auth';
-import { decideChannel } from '../../domain/routing/decision';
-import type { RoutingDecision } from '../../domain/routing/decision';
+import { chooseChannel } from '../../routing/choose';
+import type { Choice, ChosenAccount } from '../../routing/choose';
+import type { RoutingDecision } from '../../domain/routing/types';
 import { insertCall } from '../../stores/channel-calls';
-import { findAccountFor } from '../../stores/channel-accounts';
-import type { ChannelAccountSummary } from '../../stores/channel-accounts';
 import { findOrderClaim } from '../../stores/order-claims';
 import { withTransaction } from '../../stores/postgres';
 import { insertPreAuth, readPreAuth } from '../../stores/pre-auths';
@@ -24,6 +24,7 @@ import { checkWebhookUrl } from '../../webhooks/ssrf-guard';
 import { canonicalHash } from '../idempotency';
 import type { IdempotentRequest, Ownership } from '../idempotency';
 import type { MerchantCaller, RouteAnswer } from '../route';
+import { routingRequestOf } from '../routing/request';
 import type { PreAuthDeps } from './deps';
 import type { CreateBody } from './schemas';
 import { showPreAuth } from './view';
@@ -41,10 +42,12 @@ export async function createPreAuth(
   const number = body.pre_auth_no ?? generateNumber('PA', new Date(), randomBytes(8));
   return idem.run(number, async (own) => {
     const preAuthNo = own.number ?? number;
-    const decision = decideChannel(body.channel);
-    const account = await eligibleAccount(deps, caller, body, decision);
+    const request = routingRequestOf(deps, caller, body, 'pre_auth', preAuthNo);
+    const choice = await chooseChannel(deps.router, deps.db, request);
+    const { decision, channel } = choice;
+    const account = eligibleAccount(body, choice);
     const notifyOrigin = checkedNotifyOrigin(deps, body.notify_url);
-    const order = { caller, body, preAuthNo, decision, account, notifyOrigin };
+    const order = { caller, body, preAuthNo, decision, channel, account, notifyOrigin };
     const isNew = await withTransaction(deps.db, (tx) => insertAll(tx, own, order));
     // Whoever takes over a dead owner's request answers as that owner would have.
     return answerFor(deps, caller.merchantId, preAuthNo, own, isNew || own.takenOver);
@@ -52,17 +55,7 @@ export async function createPreAuth(
 }
 
 /** Refuses, before anything is written, what this channel cannot hold. */
-async function eligibleAccount(
-  deps: PreAuthDeps,
-  caller: MerchantCaller,
-  body: CreateBody,
-  { channel }: RoutingDecision,
-): Promise<ChannelAccountSummary> {
-  const account = await findAccountFor(deps.db, {
-    merchantId: caller.merchantId,
-    world: caller.world,
-    channel,
-  });
+function eligibleAccount(body: CreateBody, { channel, account }: Choice): ChosenAccount {
   // What a channel can do without any account is the better answer where it can never hold money.
   if (!capabilitiesOf(channel, account?.contract).preAuth) throw fail('PRE_AUTH_NOT_SUPPORTED', { channel });
   if (account === undefined) throw fail('CHANNEL_NOT_AVAILABLE', { channel });
@@ -89,7 +82,8 @@ interface Order {
   readonly body: CreateBody;
   readonly preAuthNo: string;
   readonly decision: RoutingDecision;
-  readonly account: ChannelAccountSummary;
+  readonly channel: ChannelName;
+  readonly account: ChosenAccount;
   readonly notifyOrigin: string | undefined;
 }
 
@@ -132,16 +126,15 @@ async function insertAll(tx: PoolClient, own: Ownership, order: Order): Promise<
   return true;
 }
 
-function rowOf({ caller, body, preAuthNo, decision, account }: Order, bodyHash: Buffer) {
+function rowOf({ caller, body, preAuthNo, channel, account }: Order, bodyHash: Buffer) {
   const canCaptureAgain =
-    capabilitiesOf(decision.channel, account.contract).multipleCaptures ||
-    account.contract.multipleCaptures === true;
+    capabilitiesOf(channel, account.contract).multipleCaptures || account.contract.multipleCaptures === true;
   return {
     merchant_id: caller.merchantId,
     pre_auth_no: preAuthNo,
     order_no: body.order_no,
     world: caller.world,
-    channel: decision.channel,
+    channel,
     channel_account_id: account.id,
     currency: body.currency,
     amount: body.amount,

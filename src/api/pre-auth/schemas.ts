@@ -15,6 +15,7 @@ const amount = z
   .positive('must be greater than 0')
   .max(Number.MAX_SAFE_INTEGER);
 const currency = z.string().regex(/^[A-Z]{3}$/, 'must be an ISO 4217 code in upper case');
+export const country = z.string().regex(/^[A-Z]{2}$/, 'must be an ISO 3166 code of two letters');
 const webUrl = z
   .string()
   .max(2000)
@@ -35,10 +36,13 @@ export const createBody = (minExpiresInSeconds: number) =>
     currency,
     customer_email: z.email().max(254).optional(),
     description: z.string().min(1).max(1000).optional(),
-    country: z
-      .string()
-      .regex(/^[A-Z]{2}$/, 'must be an ISO 3166 code of two letters')
-      .optional(),
+    country: country.optional().describe("The customer's: routing goes by it"),
+    billing_country: country.optional().describe('Of the billing address, where `country` is not given'),
+    card_country: country.optional().describe('Of the card, where no better country is given'),
+    customer_ip: z
+      .union([z.ipv4(), z.ipv6()])
+      .optional()
+      .describe("The customer's address: tells the country where none is given. Not kept"),
     return_url: webUrl.optional(),
     notify_url: z.string().min(1).max(500).optional().describe('Told of every event of this hold'),
     expires_in: z

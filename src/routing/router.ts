@@ -1,0 +1,177 @@
+/**
+ * The one object of a process that decides where an order goes. A decision looks at memory alone: at the configuration
+ * (snapshot.ts), and at what was observed of the channels (observations.ts); both are kept up to date beside it.
+ */
+import { checkHoldAmount, checkPaymentAmount } from '../channels/registry';
+import { CHANNELS } from '../domain/channel';
+import type { ChannelContract, ChannelName, World } from '../domain/channel';
+import type { Money } from '../domain/money';
+import type { CompiledConfig } from '../domain/routing/config';
+import { decide } from '../domain/routing/decide';
+import type { HealthLimits } from '../domain/routing/health';
+import { createHealthBook } from '../domain/routing/health-book';
+import type {
+  ChannelId,
+  ConfigSource,
+  HealthView,
+  RoutingAccount,
+  RoutingContext,
+  RoutingDecision,
+  RoutingMode,
+  RoutingRequest,
+} from '../domain/routing/types';
+import type { SuccessRates } from '../redis/success-rates';
+import type { Subscriber } from '../redis/subscriber';
+import { createObservations } from './observations';
+import type { Observation } from './observations';
+import { createSnapshotKeeper } from './snapshot';
+import type { SnapshotDeps } from './snapshot';
+
+export interface RouterDeps extends SnapshotDeps {
+  readonly rates: SuccessRates;
+  readonly subscriber: Subscriber;
+  readonly limits: HealthLimits;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+}
+
+export interface RouterStatus {
+  readonly source: ConfigSource;
+  /** 0: the built-in configuration. */
+  readonly version: number;
+  readonly outOfService: readonly ChannelId[];
+}
+
+/** Whose account, at which channel. */
+export interface AccountQuestion {
+  readonly merchantId: string;
+  readonly world: World;
+  readonly channel: ChannelId;
+}
+
+export interface Router {
+  /** For a request that will be sent: no I/O, never throws. What it learns (a probe is due no more) is noted at once. */
+  decide(request: RoutingRequest): RoutingDecision;
+  /** What would be decided, under another mode if one is named. Explores and probes nothing, and nothing is noted. */
+  quote(request: RoutingRequest, mode?: RoutingMode): RoutingDecision;
+  /** The account a new object of this merchant uses there. undefined: there is none, or accounts are not known. */
+  accountFor(question: AccountQuestion): RoutingAccount | undefined;
+  /** Whether accounts are known: they are not with the built-in configuration. */
+  knowsAccounts(): boolean;
+  isOutOfService(channel: ChannelId): boolean;
+  /** What came of a call to a channel. Never throws and never waits. */
+  observe(seen: Observation): void;
+  /** After a committed change of what routing goes by: reads it, and tells everybody. @throws when that cannot be done now */
+  changed(): Promise<void>;
+  /** Waits a moment for a first configuration where there is none yet. Never rejects. */
+  ready(): Promise<void>;
+  start(): void;
+  stop(): Promise<void>;
+  status(): RouterStatus;
+}
+
+/** Names of channels that no adapter speaks for are taken by nobody. */
+export function channelNamed(id: ChannelId): ChannelName | undefined {
+  return CHANNELS.find((name) => name === id);
+}
+
+export function createRouter(deps: RouterDeps): Router {
+  const { log, now, random, limits, subscriber } = deps;
+  const keeper = createSnapshotKeeper(deps);
+  let book = createHealthBook(limits);
+  const isOut = (channel: ChannelId) => book.viewAt(now()).stateOf(channel) !== 'in';
+  const observations = createObservations({
+    rates: deps.rates,
+    now,
+    onSeen: judge,
+    onForgotten: () => (book = createHealthBook(limits)),
+  });
+
+  function judge(channels: Iterable<ChannelId>): void {
+    for (const channel of channels) {
+      const { before, after } = book.update(channel, observations.windowOf(channel), now());
+      if (before.phase === after.phase) continue;
+      if (after.phase === 'out') log.warn({ channel, cause: after.cause }, 'a channel is out of service');
+      else log.info({ channel }, 'a channel is back in service');
+    }
+  }
+
+  function contextOf({ operation }: RoutingRequest, health: HealthView): RoutingContext {
+    const { source } = keeper.current();
+    return { scores: observations.scores(), health, source, random, canExpress: CAN_EXPRESS[operation] };
+  }
+
+  return {
+    decide(request) {
+      const nowMs = now();
+      const context = contextOf(request, book.viewAt(nowMs));
+      const decision = decide(keeper.current().config, request, context);
+      book.note(decision, nowMs);
+      return decision;
+    },
+    quote(request, mode) {
+      const health = quietly(book.viewAt(now()));
+      return decide(asked(keeper.current().config, request, mode), request, contextOf(request, health));
+    },
+    accountFor: ({ merchantId, world, channel }) =>
+      keeper.current().config.accountsOf?.(world, merchantId).get(channel),
+    knowsAccounts: () => keeper.current().config.accountsOf !== undefined,
+    isOutOfService: isOut,
+    observe: (seen) => observations.note(seen),
+    changed: () => keeper.changed(),
+    ready: () => keeper.ready(),
+    start() {
+      deps.cache.listen(subscriber, (version) => keeper.heard(version));
+      deps.rates.listen(subscriber, () => observations.news());
+      subscriber.start(() => {
+        keeper.heard();
+        observations.news();
+      });
+      keeper.start();
+      observations.start();
+    },
+    async stop() {
+      subscriber.stop();
+      await Promise.all([keeper.stop(), observations.stop()]);
+    },
+    status() {
+      const { source, config } = keeper.current();
+      const outOfService = config.channels.map(({ id }) => id).filter(isOut);
+      return { source, version: config.version, outOfService };
+    },
+  };
+}
+
+type CanExpress = NonNullable<RoutingContext['canExpress']>;
+
+const CAN_EXPRESS: Readonly<Record<RoutingRequest['operation'], CanExpress>> = {
+  payment: canExpress(checkPaymentAmount),
+  pre_auth: canExpress(checkHoldAmount),
+};
+
+/** The very checks that refuse a request: what they would refuse is not chosen. */
+function canExpress(
+  check: (channel: ChannelName, money: Money, contract: ChannelContract) => unknown,
+): CanExpress {
+  return (id, money, contract) => {
+    const channel = channelNamed(id);
+    return channel !== undefined && check(channel, money, contract) === undefined;
+  };
+}
+
+/** A channel that waits for a probe does not wait for a quote. */
+function quietly(health: HealthView): HealthView {
+  return { stateOf: (channel) => (health.stateOf(channel) === 'in' ? 'in' : 'out') };
+}
+
+/** The same configuration for a question of "what if". */
+function asked(
+  config: CompiledConfig,
+  { merchantId }: RoutingRequest,
+  mode: RoutingMode | undefined,
+): CompiledConfig {
+  const quiet = { ...config, policy: { ...config.policy, explorationShare: 0 } };
+  if (mode === undefined) return quiet;
+  const merchant = { ...config.merchants.get(merchantId), merchantId, mode };
+  return { ...quiet, merchants: new Map([[merchantId, merchant]]) };
+}
