@@ -97,7 +97,7 @@ function paymentMayComeLate(deps: ActivityDeps, { channel, status }: RefundableR
 }
 
 /** The pick-up starts what cannot be started now. */
-async function startSoon(deps: ActivityDeps, object: ObjectRef): Promise<void> {
+export async function startSoon(deps: ActivityDeps, object: ObjectRef): Promise<void> {
   try {
     await deps.workflows.ensure(object);
   } catch (error) {
@@ -150,7 +150,7 @@ async function readRefunds(
   return listed;
 }
 
-function readObject(
+export function readObject(
   adapter: FullAdapter,
   { kind }: RefundedRef,
   channelNo: string,

@@ -17,6 +17,16 @@ export interface WorkflowGateway {
   wake(object: ObjectRef): Promise<void>;
 }
 
+/** How a send to a channel went. `fault`: the channel's own; `decline`: the customer's, or the order's. */
+export interface SendOutcome {
+  readonly channel: ChannelName;
+  readonly currency: string;
+  /** ISO 3166-1 alpha-2; absent: not known. */
+  readonly country?: string;
+  readonly outcome: 'success' | 'fault' | 'decline';
+  readonly latencyMs: number;
+}
+
 export interface ActivityDeps {
   readonly db: Database;
   readonly box: SecretBox;
@@ -26,6 +36,10 @@ export interface ActivityDeps {
   readonly idempotencyHorizonMs: (channel: ChannelName) => number;
   /** What a channel can do with payments. @throws Error when it takes none */
   readonly paymentCapabilities: (channel: ChannelName) => PaymentCapabilities;
+  /** Told how each send to a channel went: routing learns from it. Absent: nobody does. */
+  readonly observe?: (outcome: SendOutcome) => void;
+  /** Whether routing holds this channel out of service now: failover passes it by. Absent: nothing is known of that. */
+  readonly isOutOfService?: (channel: ChannelName) => boolean;
   readonly workflows: WorkflowGateway;
   readonly exchangeTimeoutMs: number;
   readonly slowExchangeTimeoutMs: number;

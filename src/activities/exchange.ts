@@ -2,14 +2,14 @@
 import { cancellationSignal } from '@temporalio/activity';
 import { ChannelFault } from '../domain/channel';
 import type { CallIdentity, Exchange } from '../domain/channel';
-import { speaksOfLastSendOnly } from '../domain/channel-call';
+import { isCertainlyUnsent, speaksOfLastSendOnly } from '../domain/channel-call';
 import type { CallOperation, ChannelCall } from '../domain/channel-call';
 import { callName, workflowIdOf } from '../domain/ids';
 import type { ObjectRef } from '../domain/ids';
 import { mayReplay, settleDelayMs } from '../domain/settle';
 import type { CallEvidence } from '../domain/settle';
-import { markStoredError, touchCall } from '../stores/channel-calls';
-import type { ActivityDeps } from './deps';
+import { markStoredError, noteFault, touchCall } from '../stores/channel-calls';
+import type { ActivityDeps, SendOutcome } from './deps';
 import type { AnswerOf, Subject, SubjectReport } from './subject';
 
 const UNCOUNTED_MS = 2_000;
@@ -36,15 +36,52 @@ export async function send<S extends { readonly status: string }, R, Op extends 
   call: ChannelCall<Op>,
   timeoutMs: number,
 ): Promise<SubjectReport<S, R>> {
+  mustBeOwn(subject, call);
+  const startedAtMs = deps.now();
+  const tell = (outcome: SendOutcome['outcome']) =>
+    deps.observe?.({
+      ...subject.place,
+      currency: call.currency,
+      outcome,
+      latencyMs: deps.now() - startedAtMs,
+    });
   try {
     const answer = await subject.carryOut(call, identityOf(subject.object, call), exchangeOf(timeoutMs));
+    tell(answer.kind === 'declined' ? 'decline' : 'success');
     return await judgeAnswer(deps, subject, call, answer, timeoutMs);
   } catch (error) {
     if (!(error instanceof ChannelFault)) throw error;
+    // A worker that is told to stop cuts its calls itself: that says nothing of the channel.
+    if (!cancellationSignal().aborted) tell('fault');
     if (error.storedAnswer) await markStoredError(deps.db, call.id);
+    const given = call.operation === 'create' ? await giveUpUnsent(deps, subject, call, error) : undefined;
+    if (given !== undefined) return given;
     const known = { ...call, storedError: call.storedError || error.storedAnswer };
     return unsettled(deps, subject, known, error.message);
   }
+}
+
+/** @throws Error for a call at an account that is not the subject's: the object was given to another channel meanwhile */
+export function mustBeOwn<S extends { readonly status: string }, R, Op extends CallOperation>(
+  { object, channelAccountId }: Subject<S, R, Op>,
+  call: ChannelCall<Op>,
+): void {
+  if (call.channelAccountId !== channelAccountId)
+    throw new Error(`${object.kind} ${object.no} is at another channel than call ${call.id}; look again`);
+}
+
+/** Notes whether the send may have arrived. Where none of the call's sends has, the object need not wait for this channel. */
+async function giveUpUnsent<S extends { readonly status: string }, R, Op extends CallOperation>(
+  deps: ActivityDeps,
+  subject: Subject<S, R, Op>,
+  call: ChannelCall<Op>,
+  { execution, reason }: ChannelFault,
+): Promise<SubjectReport<S, R> | undefined> {
+  if (subject.giveUp === undefined) return undefined;
+  const sent = { isNotSent: execution === 'not_sent', isCounted: call.attempts > 0 };
+  const noted = await noteFault<Op>(deps.db, call.id, sent);
+  if (noted === undefined || !sent.isNotSent || !isCertainlyUnsent(noted)) return undefined;
+  return subject.giveUp(noted, { kind: 'not_sent', reason });
 }
 
 /** Sends an open call's key again, as long as the channel still knows what it did under it. */
@@ -59,9 +96,13 @@ export async function resend<S extends { readonly status: string }, R, Op extend
     return { ...unsettled(deps, subject, call, 'the key cannot be replayed'), retryAfterMs: 0 };
   }
   // A create that was written a moment ago and not counted yet: its row says well enough when it was sent, and a create
-  // moves no money before the customer, who has not been given its secret yet, confirms it.
+  // moves no money before the customer, who has not been given its secret yet, confirms it. One at a further channel is
+  // counted always: as long as it is not, it can be taken back.
   const isFirst =
-    call.operation === 'create' && call.attempts === 0 && deps.now() - call.createdAtMs < UNCOUNTED_MS;
+    call.operation === 'create' &&
+    call.n === 1 &&
+    call.attempts === 0 &&
+    deps.now() - call.createdAtMs < UNCOUNTED_MS;
   return send(deps, subject, isFirst ? call : await touchCall(deps.db, call), timeoutMs);
 }
 

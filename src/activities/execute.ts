@@ -10,7 +10,7 @@ import type { Hold } from '../domain/pre-auth';
 import type { NewCall } from '../stores/channel-calls';
 import { readCommandNote } from '../stores/command-notes';
 import { readPreAuthAndCalls } from '../stores/hold-with-call';
-import { toHold } from '../stores/pre-auths';
+import { readPreAuth, toHold } from '../stores/pre-auths';
 import { begin } from './begin';
 import { resend, send } from './exchange';
 import { holdSubject, waitsForUs } from './hold-subject';
@@ -46,7 +46,10 @@ export function createExecuteActivities(deps: ActivityDeps) {
     }
     const transmit = next.fresh ? send : resend;
     const report = await transmit(deps, subject, next.call, deps.exchangeTimeoutMs);
-    return { hold: report.kind === 'answered' ? null : hold, report };
+    if (report.kind === 'answered') return { hold: null, report };
+    const hasChanged = report.kind === 'moved' || report.kind === 'settled';
+    if (!hasChanged) return { hold, report };
+    return { hold: toHold(await mustRead(readPreAuth(deps.db, ref.merchantId, ref.preAuthNo), ref)), report };
   }
 
   return { executeCommand };

@@ -16,6 +16,7 @@ import { findCalls } from '../stores/channel-calls';
 import { CUSTOMER_STEP_PURPOSE, setNeedsAttention, storeCustomerStep, toHold } from '../stores/pre-auths';
 import type { PreAuthRow } from '../stores/pre-auths';
 import type { ActivityDeps } from './deps';
+import { giveUpHoldCreate } from './hold-failover';
 import type { Subject } from './subject';
 
 export function holdSubject(deps: ActivityDeps, row: PreAuthRow): Subject<HoldSnapshot, CommandResult> {
@@ -23,6 +24,8 @@ export function holdSubject(deps: ActivityDeps, row: PreAuthRow): Subject<HoldSn
   const adapter = () => deps.adapterOf(hold.channelAccountId);
   return {
     object: holdObject(hold),
+    channelAccountId: hold.channelAccountId,
+    place: { channel: hold.channel, ...(row.country !== null && { country: row.country }) },
     limitsOf: () => ({
       horizonMs: deps.idempotencyHorizonMs(hold.channel),
       proofGapMs: deps.proofGapMs,
@@ -66,6 +69,7 @@ export function holdSubject(deps: ActivityDeps, row: PreAuthRow): Subject<HoldSn
       if (await setNeedsAttention(deps.db, hold, reason))
         deps.callOperator(holdObject(hold), hold.channel, reason);
     },
+    giveUp: (call, end) => giveUpHoldCreate(deps, hold, call, end),
   };
 }
 
@@ -120,7 +124,7 @@ function channelNo(hold: Hold): string {
 async function keepCustomerStep(deps: ActivityDeps, hold: Hold, step: CustomerStep): Promise<void> {
   if (step.clientSecret === undefined && step.nextAction === undefined) return;
   const sealed = deps.box.seal(JSON.stringify(step), CUSTOMER_STEP_PURPOSE);
-  await storeCustomerStep(deps.db, hold.merchantId, hold.preAuthNo, sealed);
+  await storeCustomerStep(deps.db, hold, sealed);
 }
 
 function createRequest(row: PreAuthRow) {

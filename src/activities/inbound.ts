@@ -8,6 +8,7 @@ import type { Queryable } from '../stores/postgres';
 import { lockRefundable } from '../stores/refund-reservations';
 import { reviewObject } from './closed-objects';
 import type { ActivityDeps } from './deps';
+import { reviewLeft } from './left-channel';
 
 const UNMATCHED_AFTER_SECONDS = 3 * 24 * 3600;
 
@@ -36,6 +37,10 @@ async function processEvent(deps: ActivityDeps, event: WaitingEvent): Promise<vo
     return;
   }
   const within = (tx: Parameters<typeof markProcessed>[0]) => markProcessed(tx, id);
+  if (match.isLeft && event.object_id !== null) {
+    const news = { accountId: event.channel_account_id, channelNo: event.object_id, eventType, within };
+    return reviewLeft(deps, match.object.object, news);
+  }
   await reviewObject(deps, match.object.object, { subject, eventType, channelRefundNo, within });
 }
 

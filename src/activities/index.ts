@@ -1,6 +1,8 @@
 /** Everything that workflows may ask of the outside world. */
 import { createExecuteActivities } from './execute';
+import { createHoldFailoverActivities } from './hold-failover';
 import { createPaymentExecuteActivities } from './payment-execute';
+import { createPaymentFailoverActivities } from './payment-failover';
 import { createPaymentRecordActivities } from './payment-records';
 import { createPickupActivities } from './pickup';
 import { createRefundExecuteActivities } from './refund-execute';
@@ -17,7 +19,9 @@ export function createActivities(deps: ActivityDeps) {
     ...createExecuteActivities(deps),
     ...createSettleActivities(deps),
     ...createRecordActivities(deps),
+    ...createHoldFailoverActivities(deps),
     ...createPaymentExecuteActivities(deps),
+    ...createPaymentFailoverActivities(deps),
     ...createPaymentRecordActivities(deps),
     ...createRefundExecuteActivities(deps),
     ...createRefundRecordActivities(deps),

@@ -1,6 +1,6 @@
 /** Money that a closed payment or hold does not account for: a row, an event and, where the merchant wants that, its refund. */
 import type { PoolClient } from 'pg';
-import type { HoldSnapshot } from '../domain/channel';
+import type { ChannelName, HoldSnapshot } from '../domain/channel';
 import type { PaymentSnapshot } from '../domain/channel-payment';
 import type { ObjectRef } from '../domain/ids';
 import { LATE_EVENTS, lateMoneyOfHold, newLateMoney } from '../domain/late-money';
@@ -37,6 +37,18 @@ export async function noteLateMoney(
   });
 }
 
+/** Money at a channel that payment or hold has left. Whatever it is now, it does not account for that: all of it is late. */
+export async function noteMoneyLeft(
+  deps: ActivityDeps,
+  tx: PoolClient,
+  object: RefundedRef,
+  left: MoneyLeft,
+): Promise<ObjectRef | undefined> {
+  const { taken: amount, channelAccountId, tradeNo, currency } = left;
+  const money: LateMoney | null = amount > 0 ? { kind: 'late', amount } : null;
+  return note(deps, tx, money, { object, channelAccountId, tradeNo, currency, left });
+}
+
 /** The same for a hold from which money was taken at the channel after its end. */
 export async function noteLateCapture(
   deps: ActivityDeps,
@@ -52,27 +64,41 @@ export async function noteLateCapture(
   });
 }
 
+/** What was taken at a channel that the object has left, under its number there. */
+export interface MoneyLeft {
+  readonly channel: ChannelName;
+  readonly channelAccountId: string;
+  readonly channelNo: string;
+  readonly tradeNo: string;
+  readonly currency: string;
+  /** Minor units. */
+  readonly taken: number;
+}
+
 interface Arrival {
   readonly object: RefundedRef;
   readonly channelAccountId: string;
   readonly tradeNo: string;
   readonly currency: string;
+  readonly left?: MoneyLeft;
 }
 
 async function note(
   deps: ActivityDeps,
   tx: PoolClient,
   all: LateMoney | null,
-  { object, channelAccountId, tradeNo, currency }: Arrival,
+  { object, channelAccountId, tradeNo, currency, left }: Arrival,
 ): Promise<ObjectRef | undefined> {
   if (all === null) return undefined;
-  const recorded = await recordedLateMoney(tx, object);
+  const recorded = await recordedLateMoney(tx, object, left);
   const late = newLateMoney(all, recorded.amount);
   if (late === null) return undefined;
   // Every further part that arrives under one number of the channel is a row of its own.
   const part = recorded.rows === 0 ? '' : `#${recorded.rows + 1}`;
   const channelTradeNo = `${tradeNo.slice(0, MAX_TRADE_NO_CHARACTERS)}${part}`;
-  const row = await insertLatePayment(tx, { object, channelAccountId, channelTradeNo, currency, ...late });
+  const channelNo = left?.channelNo;
+  const arrived = { object, channelAccountId, channelTradeNo, channelNo, currency, ...late };
+  const row = await insertLatePayment(tx, arrived);
   if (row === undefined) return undefined;
   const subject = await nextEventOf(tx, object);
   const refundNo =
@@ -92,7 +118,7 @@ async function note(
     at: new Date(deps.now()),
     extra: {
       late_payment_id: row.id,
-      channel: subject.channel,
+      channel: left?.channel ?? subject.channel,
       channel_trade_no: tradeNo,
       ...(refundNo === undefined ? {} : { refund_no: refundNo }),
     },

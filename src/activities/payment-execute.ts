@@ -33,7 +33,8 @@ export function createPaymentExecuteActivities(deps: ActivityDeps) {
 
   /** The first attempt at a command, and the resumption of one that a crash cut off. */
   async function executePayment(ref: PaymentRef, step: PaymentStep): Promise<PaymentStepOutcome> {
-    const verbs = await verbsFor(deps, (await read(ref)).channel_account_id);
+    const accountId = (await read(ref)).channel_account_id;
+    const verbs = await verbsFor(deps, accountId);
     const { row, subject, next } = await begin(deps, {
       commandId: step.commandId,
       look: () =>
@@ -45,10 +46,13 @@ export function createPaymentExecuteActivities(deps: ActivityDeps) {
       isOver: (own) => isOver(step, own),
       newCall: step.kind === 'create' ? undefined : (current) => newCall(deps, toPayment(current), step),
     });
-    const payment = toPayment(row);
-    if ('report' in next) return { payment, report: next.report };
+    if (row.channel_account_id !== accountId)
+      throw new Error(`payment ${ref.paymentNo} was given to another channel meanwhile; look again`);
+    if ('report' in next) return { payment: toPayment(row), report: next.report };
     const transmit = next.fresh ? send : resend;
-    return { payment, report: await transmit(deps, subject, next.call, deps.exchangeTimeoutMs) };
+    const report = await transmit(deps, subject, next.call, deps.exchangeTimeoutMs);
+    const hasChanged = report.kind === 'moved' || report.kind === 'settled';
+    return { payment: toPayment(hasChanged ? await read(ref) : row), report };
   }
 
   /** One attempt to find out what became of an open call, in the order of domain/settle.ts. */

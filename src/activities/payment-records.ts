@@ -19,25 +19,26 @@ import type { Payment, PaymentTransition } from '../domain/payment';
 import { paymentAnswerState, paymentCauseOf, paymentResultOf } from '../domain/payment-call';
 import type { PaymentCall } from '../domain/payment-call';
 import type { PaymentResult } from '../domain/payment-commands';
-import { findCalls, settleCall } from '../stores/channel-calls';
-import type { CallEnd } from '../stores/channel-calls';
-import { appendEvent, appendNote } from '../stores/outbox';
-import { lockPayment, lockPaymentAndCall, readPayment, toPayment, updatePayment } from '../stores/payments';
+import { findCalls } from '../stores/channel-calls';
+import { appendNote } from '../stores/outbox';
+import { lockPayment, lockPaymentAndCall, readPayment, toPayment } from '../stores/payments';
 import type { PaymentRow } from '../stores/payments';
-import { callOnceCommitted } from './attention';
+import { changing } from './changing';
 import type { ActivityDeps, PaymentRef } from './deps';
 import { exchangeOf } from './exchange';
-import { noteLateMoney } from './late-money';
+import { successorOf } from './failover';
+import { endPaymentCreate } from './payment-failover';
+import { savePayment, subjectOf } from './payment-saving';
 import { mustHave, verbsFor } from './payment-subject';
-import { changing } from './records';
 import type { OperatorDecision } from './records';
-import { transitionEvents } from './transition-events';
 
 export interface PaymentRecordOutcome {
   readonly payment: Payment;
   readonly result: PaymentResult;
   /** The customer has approved: completePayment must follow. */
   readonly completionDue: boolean;
+  /** The create that follows at another channel, because this one was declined. */
+  readonly movedTo?: string;
 }
 
 export interface PaymentReading {
@@ -54,43 +55,6 @@ export interface PaymentReading {
     readonly commandId: string;
   };
 }
-
-interface Saving {
-  readonly cancelReason?: string | undefined;
-  readonly settles?: CallEnd | undefined;
-  /** What the transition was computed from: it may show money that the closed payment does not account for. */
-  readonly snapshot?: PaymentSnapshot | undefined;
-}
-
-/** Writes a transition with its events and their notifications, and settles the call it follows from; null: only the latter. */
-async function savePayment(
-  deps: ActivityDeps,
-  tx: PoolClient,
-  row: PaymentRow,
-  transition: PaymentTransition | null,
-  extra: Saving = {},
-): Promise<Payment> {
-  const before = toPayment(row);
-  if (transition === null) {
-    if (extra.settles !== undefined) await settleCall(tx, extra.settles);
-    return before;
-  }
-  const { next, events } = transition;
-  const cancelReason = next.status === 'cancelled' ? extra.cancelReason : undefined;
-  await updatePayment(tx, before, next, { events: events.length, cancelReason, settles: extra.settles });
-  callOnceCommitted(deps, tx, paymentObject(next), before, next);
-  const numbers = { channel_payment_no: next.channelPaymentNo, channel_trade_no: next.channelTradeNo };
-  for (const event of transitionEvents(deps, row, subjectOf(next), transition, numbers))
-    await appendEvent(tx, event);
-  if (extra.snapshot !== undefined) await noteLateMoney(deps, tx, next, extra.snapshot);
-  return next;
-}
-
-const subjectOf = (payment: Payment) => ({
-  merchantId: payment.merchantId,
-  objectKind: 'payment' as const,
-  objectNo: payment.paymentNo,
-});
 
 export function createPaymentRecordActivities(deps: ActivityDeps) {
   /** Settles the call and takes over what the answer says. A repeat finds it done and changes nothing. */
@@ -122,7 +86,9 @@ export function createPaymentRecordActivities(deps: ActivityDeps) {
       const { row, call } = locked;
       if (call.state === 'open') return work(tx, row, call);
       const payment = toPayment(row);
-      return { payment, result: paymentResultOf(call, call.state, call.declineCode, payment) };
+      const result = paymentResultOf(call, call.state, call.declineCode, payment);
+      const movedTo = await successorOf(tx, paymentObject(ref), call);
+      return { payment, result, ...(movedTo !== undefined && { movedTo }) };
     });
   }
 
@@ -198,6 +164,11 @@ async function recordAnswered(
   const settles = { callId: call.id, state, outcome };
   const saving = { cancelReason: cancelReasonOf(call), settles, snapshot };
   const payment = toPayment(row);
+  if (answer.kind === 'declined' && call.operation === 'create') {
+    const given = await endPaymentCreate(deps, { tx, row, call }, answer, answer.providerCode);
+    if (given === undefined) throw new Error('a declined create cannot stay open');
+    return { ...given, result: paymentResultOf(call, state, answer.code, given.payment) };
+  }
   const next = await savePayment(deps, tx, row, transitionOf(payment, call, answer, reading), saving);
   return { payment: next, result: paymentResultOf(call, state, decline?.code ?? null, next) };
 }
@@ -211,7 +182,7 @@ function transitionOf(
   const cause = paymentCauseOf(call);
   if (answer.kind !== 'declined')
     return applyPaymentSnapshot(payment, answer.snapshot, cause) ?? applyPaymentAttentionMet(payment);
-  if (call.operation === 'create') return applyPaymentRefused(payment, answer.code);
+  if (call.operation === 'create') throw new Error('a declined create is ended by itself');
   if (reading === undefined) return applyPaymentDecline(payment, call.operation, answer.code);
   // "Wrong state" comes with a reading of the object: what happened there is the reason. When it shows nothing new and
   // is not at work either, nobody knows why the channel refuses.

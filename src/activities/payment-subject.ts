@@ -17,6 +17,7 @@ import { findCalls } from '../stores/channel-calls';
 import { PAYMENT_STEP_PURPOSE, setPaymentAttention, storePaymentStep, toPayment } from '../stores/payments';
 import type { PaymentRow } from '../stores/payments';
 import type { ActivityDeps, PaymentRef } from './deps';
+import { giveUpPaymentCreate } from './payment-failover';
 import type { Subject, SubjectReport } from './subject';
 
 export type PaymentReport = SubjectReport<PaymentSnapshot, PaymentResult>;
@@ -26,7 +27,7 @@ export function verbsFor(deps: ActivityDeps, channelAccountId: string): Promise<
   return deps.adapterOf(channelAccountId);
 }
 
-/** @param verbs those of the payment's own account, which no call ever changes */
+/** @param verbs those of the account that the row names */
 export function paymentSubject(
   deps: ActivityDeps,
   row: PaymentRow,
@@ -37,6 +38,8 @@ export function paymentSubject(
   const waitsForUs = (snapshot: PaymentSnapshot) => verbs.needsCompletion(snapshot);
   return {
     object: paymentObject(payment),
+    channelAccountId: payment.channelAccountId,
+    place: { channel: payment.channel, ...(row.country !== null && { country: row.country }) },
     limitsOf: ({ operation }) => ({
       horizonMs:
         (operation === 'create' ? capabilities.createHorizonSeconds : capabilities.horizonSeconds) * 1000,
@@ -78,6 +81,7 @@ export function paymentSubject(
       if (await setPaymentAttention(deps.db, payment, reason))
         deps.callOperator(paymentObject(payment), payment.channel, reason);
     },
+    giveUp: (call, end) => giveUpPaymentCreate(deps, payment, call, end),
   };
 }
 

@@ -19,18 +19,19 @@ import {
   holdObject,
 } from '../domain/pre-auth';
 import type { Hold, Transition } from '../domain/pre-auth';
-import { settleCall } from '../stores/channel-calls';
 import type { CallEnd } from '../stores/channel-calls';
 import { moveHold } from '../stores/hold-transition';
-import type { Move } from '../stores/hold-transition';
 import { readPreAuthAndCall } from '../stores/hold-with-call';
-import { appendNote, noteNews, takeNews } from '../stores/outbox';
-import { withTransaction } from '../stores/postgres';
+import { appendNote } from '../stores/outbox';
 import { lockPreAuth, toHold } from '../stores/pre-auths';
 import type { PreAuthRow } from '../stores/pre-auths';
-import { callOnceCommitted, callWhereNew } from './attention';
+import { callWhereNew } from './attention';
+import { changing } from './changing';
 import type { ActivityDeps, HoldRef } from './deps';
-import { transitionEvents } from './transition-events';
+import { successorOf } from './failover';
+import { endHoldCreate } from './hold-failover';
+import { moveOf, saveTransition, subjectOf } from './hold-saving';
+import type { Saving } from './hold-saving';
 
 /** An operator's word on an outcome that the channel will not tell any more. */
 export interface OperatorDecision {
@@ -42,52 +43,8 @@ export interface OperatorDecision {
 export interface RecordOutcome {
   readonly hold: Hold;
   readonly result: CommandResult;
-}
-
-/** A transaction after which merchants may have to be told something. */
-export async function changing<T>(deps: ActivityDeps, work: (tx: PoolClient) => Promise<T>): Promise<T> {
-  const { outcome, hasNews } = await withTransaction(deps.db, async (tx) => {
-    const done = await work(tx);
-    return { outcome: done, hasNews: takeNews(tx) };
-  });
-  if (hasNews) deps.ringOutbox();
-  return outcome;
-}
-
-interface Saving {
-  readonly declineCode?: string | undefined;
-  readonly cancelReason?: string | undefined;
-  readonly settles?: CallEnd | undefined;
-}
-
-/**
- * Writes a transition with its events and their notifications, and settles the call it follows from; null: only the
- * latter. The caller holds the row's lock.
- */
-export async function saveTransition(
-  deps: ActivityDeps,
-  tx: PoolClient,
-  row: PreAuthRow,
-  transition: Transition | null,
-  saving: Saving = {},
-): Promise<Hold> {
-  if (transition === null) {
-    if (saving.settles !== undefined) await settleCall(tx, saving.settles);
-    return toHold(row);
-  }
-  const moved = await moveHold(tx, moveOf(deps, row, transition, saving));
-  if (moved === undefined) throw new Error(`hold ${row.pre_auth_no} is no longer at version ${row.version}`);
-  if (moved.told > 0) noteNews(tx);
-  callOnceCommitted(deps, tx, holdObject(transition.next), toHold(row), transition.next);
-  row.event_sequence += transition.events.length;
-  return transition.next;
-}
-
-function moveOf(deps: ActivityDeps, row: PreAuthRow, transition: Transition, saving: Saving): Move {
-  const { next } = transition;
-  const numbers = { channel_pre_auth_no: next.channelPreAuthNo };
-  const events = transitionEvents(deps, row, objectOf(next), transition, numbers);
-  return { before: toHold(row), next, eventSequence: row.event_sequence, events, ...saving };
+  /** The create that follows at another channel, because this one was declined. */
+  readonly movedTo?: string;
 }
 
 export function createRecordActivities(deps: ActivityDeps) {
@@ -102,6 +59,11 @@ export function createRecordActivities(deps: ActivityDeps) {
     if (quick !== undefined) return quick;
     return settleOnce(ref, callId, async (tx, row, call) => {
       const settles = endOf(row, call, answer);
+      if (answer.kind === 'declined' && call.operation === 'create') {
+        const given = await endHoldCreate(deps, { tx, row, call }, answer, answer.providerCode);
+        if (given === undefined) throw new Error('a declined create cannot stay open');
+        return { ...given, result: resultBy(settles, call, given.hold) };
+      }
       const hold = await applyAnswer(deps, { tx, row, call, settles }, answer, reading);
       return { hold, result: resultBy(settles, call, hold) };
     });
@@ -117,7 +79,9 @@ export function createRecordActivities(deps: ActivityDeps) {
       const { row, call } = await readPreAuthAndCall(tx, ref, callId, 'locked');
       const before = toHold(row);
       if (call.state === 'open') return work(tx, row, call);
-      return { hold: before, result: resultOf(call, call.state, call.declineCode, before) };
+      const result = resultOf(call, call.state, call.declineCode, before);
+      const movedTo = await successorOf(tx, holdObject(ref), call);
+      return { hold: before, result, ...(movedTo !== undefined && { movedTo }) };
     });
   }
 
@@ -147,7 +111,7 @@ export function createRecordActivities(deps: ActivityDeps) {
       const settles = { callId, state: decision.outcome, outcome: { ...decision } };
       const note = { ...decision, operation: call.operation, n: call.n };
       await appendNote(tx, {
-        ...objectOf(before),
+        ...subjectOf(before),
         type: 'operator.settled',
         status: before.status,
         data: note,
@@ -170,7 +134,8 @@ interface Settlement {
 
 /**
  * The usual way: read, judge, and write in one statement that writes nothing when hold or call have moved on meanwhile.
- * @returns undefined when they have, or when more than one transition follows: then it is done under their locks
+ * @returns undefined when they have, when more than one transition follows, or another channel may: then it is done under
+ * their locks
  */
 async function recordAtOnce(
   deps: ActivityDeps,
@@ -179,7 +144,7 @@ async function recordAtOnce(
   answer: HoldAnswer,
 ): Promise<RecordOutcome | undefined> {
   const { row, call } = await readPreAuthAndCall(deps.db, ref, callId, 'unlocked');
-  if (call.state !== 'open') return undefined;
+  if (call.state !== 'open' || (answer.kind === 'declined' && call.operation === 'create')) return undefined;
   const transition = transitionOf(toHold(row), call, answer);
   if (transition === null) return undefined;
   const settles = endOf(row, call, answer);
@@ -208,7 +173,7 @@ async function applyAnswer(
 function transitionOf(hold: Hold, call: ChannelCall, answer: HoldAnswer): Transition | null {
   if (answer.kind !== 'declined')
     return applySnapshot(hold, answer.snapshot, causeOf(call)) ?? applyAttentionMet(hold);
-  if (call.operation === 'create') return applyCreateDecline(hold, answer.code);
+  if (call.operation === 'create') throw new Error('a declined create is ended by itself');
   // The customer may approve again with another means, so an authorization that was declined changes nothing.
   return call.operation === 'authorize'
     ? applyAttentionMet(hold)
@@ -223,7 +188,6 @@ function savingOf(call: ChannelCall, answer: HoldAnswer, settles: CallEnd): Savi
   const isMerchants = call.operation === 'cancel' && !OUR_RELEASES.has(call.commandId);
   return {
     settles,
-    declineCode: isDeclined && call.operation === 'create' ? answer.code : undefined,
     cancelReason: !isDeclined && isMerchants ? (call.reason ?? undefined) : undefined,
   };
 }
@@ -267,10 +231,6 @@ function decidedTransition(hold: Hold, call: ChannelCall, outcome: CallState): T
 
 function declineOutcome(decline: Extract<HoldAnswer, { kind: 'declined' }>) {
   return { decline_code: decline.code, provider_code: decline.providerCode };
-}
-
-function objectOf(hold: Hold) {
-  return { merchantId: hold.merchantId, objectKind: 'pre_auth' as const, objectNo: hold.preAuthNo };
 }
 
 async function mustLock(tx: PoolClient, ref: HoldRef): Promise<PreAuthRow> {

@@ -27,9 +27,9 @@ import {
 import { lockRefund, lockRefundCall, readRefund, toRefund, updateRefund } from '../stores/refunds';
 import type { RefundRow } from '../stores/refunds';
 import { callOnceCommitted } from './attention';
+import { changing } from './changing';
 import type { ActivityDeps, RefundRef } from './deps';
 import { exchangeOf } from './exchange';
-import { changing } from './records';
 import type { OperatorDecision } from './records';
 import { findRefund, mustHaveRefund, refundScene } from './refund-subject';
 import { transitionEvents } from './transition-events';

@@ -4,6 +4,7 @@ import type { ChannelCall } from '../domain/channel-call';
 import type { KnownRefund, PaymentVerbs, RefundSnapshot, RefundTarget } from '../domain/channel-payment';
 import { callName, workflowIdOf } from '../domain/ids';
 import { refundedObject, refundObject } from '../domain/refund';
+import { readLatePayment } from '../stores/late-payments';
 import { readRefundable, targetOf } from '../stores/refund-reservations';
 import { REFUND_CLAIM_PURPOSE, setRefundAttention, storeRefundClaim, toRefund } from '../stores/refunds';
 import type { RefundRow } from '../stores/refunds';
@@ -27,8 +28,23 @@ export async function refundScene(deps: ActivityDeps, row: RefundRow): Promise<R
   const object = refundedObject(toRefund(row));
   const refundable = await readRefundable(deps.db, object);
   if (refundable === undefined) throw new Error(`there is no ${object.kind} ${object.no} to refund`);
+  const left = await lateAtLeft(deps, row);
+  if (left !== undefined) {
+    const { currency, amount } = row;
+    const target = { kind: object.kind, channelNo: left, currency, amount };
+    return { verbs: await verbsFor(deps, row.channel_account_id), target };
+  }
   const target = targetOf(object, refundable);
   return { verbs: await verbsFor(deps, row.channel_account_id), target: lateTarget(row, target) ?? target };
+}
+
+/** The number at a channel that the object has left, where the money that goes back is there; undefined: at its own. */
+async function lateAtLeft(
+  { db }: ActivityDeps,
+  { merchant_id: merchantId, late_payment_id: id }: RefundRow,
+): Promise<string | undefined> {
+  if (id === null) return undefined;
+  return (await readLatePayment(db, merchantId, id))?.channel_no ?? undefined;
 }
 
 /** Late money came besides what the object's row knows of: in more than it paid, and perhaps under another trade. */
@@ -49,6 +65,8 @@ export function refundSubject(
     findRefund(deps, row, { verbs, target }, call.n, exchange);
   return {
     object: refundObject(refund),
+    channelAccountId: row.channel_account_id,
+    place: { channel: refund.channel },
     limitsOf: () => ({
       horizonMs: deps.paymentCapabilities(refund.channel).horizonSeconds * 1000,
       proofGapMs: deps.proofGapMs,

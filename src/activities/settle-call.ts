@@ -6,7 +6,7 @@ import { isBeyondHorizon, mayReplay, provesNotExecuted } from '../domain/settle'
 import { findCalls, insertCall, markAbsent, markAsked, readCall, settleCall } from '../stores/channel-calls';
 import { withTransaction } from '../stores/postgres';
 import type { ActivityDeps } from './deps';
-import { evidenceOf, exchangeOf, identityOf, resend, send, unsettled } from './exchange';
+import { evidenceOf, exchangeOf, identityOf, mustBeOwn, resend, send, unsettled } from './exchange';
 import type { Subject, SubjectReport } from './subject';
 
 /** One attempt to find out what became of an open call. May ask the channel several times, each with its slow time-out. */
@@ -18,6 +18,7 @@ export async function settleOpenCall<S extends { readonly status: string }, R, O
   const call = await currentCall<Op>(deps, subject.object, callId);
   if (call.state !== 'open')
     return { kind: 'settled', result: subject.resultOf(call, call.state, call.declineCode) };
+  mustBeOwn(subject, call);
   const limits = subject.limitsOf(call);
   if (mayReplay(evidenceOf(call), limits, deps.now())) {
     const report = await resend(deps, subject, call, deps.slowExchangeTimeoutMs);
@@ -36,6 +37,7 @@ async function settleByReading<S extends { readonly status: string }, R, Op exte
   subject: Subject<S, R, Op>,
   call: ChannelCall<Op>,
 ): Promise<SubjectReport<S, R>> {
+  mustBeOwn(subject, call);
   // What a read shows was true when it was asked, at the earliest; the first absence is noted when it was answered.
   const askedAtMs = deps.now();
   let snapshot: S | undefined;
@@ -65,6 +67,8 @@ async function concludeAbsence<S extends { readonly status: string }, R, Op exte
   askedAtMs: number,
 ): Promise<SubjectReport<S, R>> {
   if (absent && provesNotExecuted(evidenceOf(call), subject.limitsOf(call), askedAtMs)) {
+    const given = call.operation === 'create' && (await subject.giveUp?.(call, { kind: 'proved_absent' }));
+    if (given) return given;
     const next = await replaceCall(deps, subject.object, call);
     return send(deps, subject, next, deps.slowExchangeTimeoutMs);
   }

@@ -8,11 +8,12 @@ import type { Hold } from '../domain/pre-auth';
 import { findCalls } from '../stores/channel-calls';
 import { lockPreAuth, readPreAuth, toHold } from '../stores/pre-auths';
 import type { ActivityDeps, HoldRef } from './deps';
+import { changing } from './changing';
 import { exchangeOf } from './exchange';
 import { mustRead } from './execute';
 import type { StepOutcome } from './execute';
+import { saveTransition } from './hold-saving';
 import { holdSubject, waitsForUs } from './hold-subject';
-import { changing, saveTransition } from './records';
 import { settleOpenCall } from './settle-call';
 
 export interface HoldReading {

@@ -2,9 +2,10 @@
  * What every kind of object has whose calls may move money. The order in which a call is begun, sent and settled is the
  * same for all (begin.ts, exchange.ts, settle-call.ts); a subject says what is its own: its verbs, and what they tell.
  */
-import type { CallIdentity, Decline, Exchange } from '../domain/channel';
+import type { CallIdentity, ChannelName, Decline, Exchange } from '../domain/channel';
 import type { CallOperation, CallState, ChannelCall, HoldOperation } from '../domain/channel-call';
 import type { Refusal } from '../domain/errors';
+import type { CreateEnd } from '../domain/failover';
 import type { ObjectRef } from '../domain/ids';
 import type { SettleLimits } from '../domain/settle';
 
@@ -14,6 +15,10 @@ export type AnswerOf<S> = { readonly kind: 'done' | 'pending'; readonly snapshot
 /** One object as it was read, together with the way to its channel. S: its snapshot; R: what a command comes to. */
 export interface Subject<S extends { readonly status: string }, R, Op extends CallOperation = HoldOperation> {
   readonly object: ObjectRef;
+  /** The account that it speaks to. A create that came to nothing is followed by one at another: a call of that is not its own. */
+  readonly channelAccountId: string;
+  /** Where its calls count for routing. */
+  readonly place: { readonly channel: ChannelName; readonly country?: string };
   limitsOf(call: ChannelCall<Op>): SettleLimits;
   /** Sends the call under its key. @throws ChannelFault */
   carryOut(call: ChannelCall<Op>, identity: CallIdentity, exchange: Exchange): Promise<AnswerOf<S>>;
@@ -31,6 +36,11 @@ export interface Subject<S extends { readonly status: string }, R, Op extends Ca
   resultOf(call: ChannelCall<Op>, state: CallState, declineCode: string | null): R;
   /** Tells operators that the outcome will not become known by itself. */
   askForDecision(reason: string): Promise<void>;
+  /**
+   * A create of which it is certain that it came to nothing: settled, with its successor at the next channel written, or its
+   * object ended. undefined: nothing was written, the call stays open as it is. Absent: there is no other channel for it.
+   */
+  giveUp?(call: ChannelCall<Op>, end: CreateEnd): Promise<SubjectReport<S, R> | undefined>;
 }
 
 /** What an activity that touched a call tells the workflow. */
@@ -51,6 +61,8 @@ export type SubjectReport<S, R> =
     }
   /** The command's call is settled and recorded already. */
   | { readonly kind: 'settled'; readonly result: R }
+  /** A create came to nothing for certain, and its successor at another channel is written and not sent yet. */
+  | { readonly kind: 'moved'; readonly callId: string }
   /** Another command's call is open: it must be settled before this one can be judged. */
   | { readonly kind: 'other_open'; readonly callId: string }
   /** Refused before anything was sent. */

@@ -39,6 +39,10 @@ export interface ChannelCall<Operation extends CallOperation = HoldOperation> {
   readonly lastSentAtMs: number;
   readonly storedError: boolean;
   readonly firstAbsentAtMs: number | null;
+  /** Sends of which it is certain that they never reached the channel. */
+  readonly notSent: number;
+  /** A send ended without an answer that can be trusted. */
+  readonly maybeSent: boolean;
 }
 
 /** What an activity that touched a call tells the workflow. */
@@ -59,6 +63,8 @@ export type CallReport =
     }
   /** The command's call is settled and recorded already. */
   | { readonly kind: 'settled'; readonly result: CommandResult }
+  /** A create came to nothing for certain, and its successor at another channel is written and not sent yet. */
+  | { readonly kind: 'moved'; readonly callId: string }
   /** Another command's call is open: it must be settled before this one can be judged. */
   | { readonly kind: 'other_open'; readonly callId: string }
   /** Refused before anything was sent. */
@@ -126,12 +132,22 @@ export function showsAbsence(call: ChannelCall, snapshot: HoldSnapshot | undefin
  * the key was looked at, or in a step before it, or the channel does not know any more what money was to be held or taken of.
  */
 export function speaksOfLastSendOnly(
-  { operation, attempts }: Pick<ChannelCall<CallOperation>, 'operation' | 'attempts'>,
+  { operation, attempts, notSent }: Pick<ChannelCall<CallOperation>, 'operation' | 'attempts' | 'notSent'>,
   { code, ofPreparation }: Decline,
 ): boolean {
-  if (attempts <= 1) return false;
+  // Sends that never arrived have done nothing that this decline could be silent about.
+  if (attempts - notSent <= 1) return false;
   if (code === 'account_invalid' || ofPreparation === true) return true;
   return code === 'object_not_found' && (operation === 'authorize' || operation === 'capture');
+}
+
+/** Whether it is certain that nothing of this call has reached the channel, after a send that has not. */
+export function isCertainlyUnsent({
+  attempts,
+  notSent,
+  maybeSent,
+}: Pick<ChannelCall<CallOperation>, 'attempts' | 'notSent' | 'maybeSent'>): boolean {
+  return !maybeSent && notSent >= attempts;
 }
 
 /**

@@ -159,6 +159,16 @@ export function applyPaymentRefused(payment: Payment, declineCode: string): Paym
   return { next, events: eventsOf(next) };
 }
 
+/** It ends before any channel has it: nobody can pay, nothing was paid. */
+export function applyPaymentUntaken(
+  payment: Payment,
+  status: 'cancelled' | 'expired',
+): PaymentTransition | null {
+  if (isPaymentClosed(payment.status) || payment.channelPaymentNo !== null) return null;
+  const next: Payment = { ...payment, status, needsAttention: null, version: payment.version + 1 };
+  return { next, events: eventsOf(next) };
+}
+
 /**
  * A completion or a cancel was definitely refused, and the object, where it was read, shows nothing that explains it. The
  * payment stays as it is: open for another try of the customer's, or in need of an operator who knows why it cannot be closed.

@@ -211,6 +211,13 @@ export function applyCreateDecline(hold: Hold, declineCode: string): Transition 
   };
 }
 
+/** It ends before any channel has it: nothing is held, nothing will be. */
+export function applyUntaken(hold: Hold, status: 'canceled' | 'expired'): Transition | null {
+  if (isClosed(hold.status) || hold.channelPreAuthNo !== null) return null;
+  const next: Hold = { ...hold, status, needsAttention: null, version: hold.version + 1 };
+  return { next, events: [{ type: `pre_auth.${status}`, extra: { amount_released: hold.amount } }] };
+}
+
 /**
  * A capture or a release was definitely refused: the hold stays as it is, and somebody is told. Once it is closed nobody
  * is, and only a question about that outcome is answered.

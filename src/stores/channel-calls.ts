@@ -22,10 +22,12 @@ export interface CallRow {
   last_sent_at: Date;
   stored_error: boolean;
   first_absent_at: Date | null;
+  not_sent: number;
+  maybe_sent: boolean;
 }
 
 export const CALL_COLUMNS = `id, channel_account_id, operation, n, amount, currency, final, idempotency_key, command_id, command, state,
-  outcome, attempts, created_at, last_sent_at, stored_error, first_absent_at`;
+  outcome, attempts, created_at, last_sent_at, stored_error, first_absent_at, not_sent, maybe_sent`;
 
 export function toCall<Operation extends CallOperation = HoldOperation>(
   row: CallRow,
@@ -49,6 +51,8 @@ export function toCall<Operation extends CallOperation = HoldOperation>(
     lastSentAtMs: row.last_sent_at.getTime(),
     storedError: row.stored_error,
     firstAbsentAtMs: row.first_absent_at?.getTime() ?? null,
+    notSent: row.not_sent,
+    maybeSent: row.maybe_sent,
   };
 }
 
@@ -183,6 +187,25 @@ export async function markAsked(q: Queryable, callId: string): Promise<void> {
 /** The key answered a stored error: it is pointless to send it again. Counts as its last send, which ended just now. */
 export async function markStoredError(q: Queryable, callId: string): Promise<void> {
   await q.query('UPDATE channel_calls SET stored_error = true, last_sent_at = now() WHERE id = $1', [callId]);
+}
+
+const NOTE_FAULT = `
+UPDATE channel_calls SET attempts = attempts + $2::int, not_sent = not_sent + $3::int, maybe_sent = maybe_sent OR $4::boolean
+WHERE id = $1 AND state = 'open' RETURNING ${CALL_COLUMNS}`;
+
+/**
+ * Notes what a send without an answer shows of whether it arrived.
+ * @param isCounted false: it is not among the call's attempts yet. One that may have arrived stays so: its mark says more
+ * @returns the call as it is now; undefined: it was settled meanwhile
+ */
+export async function noteFault<Operation extends CallOperation>(
+  q: Queryable,
+  callId: string,
+  { isNotSent, isCounted }: { readonly isNotSent: boolean; readonly isCounted: boolean },
+): Promise<ChannelCall<Operation> | undefined> {
+  const values = [callId, isNotSent && !isCounted ? 1 : 0, isNotSent ? 1 : 0, !isNotSent];
+  const row = (await q.query<CallRow>(NOTE_FAULT, values)).rows[0];
+  return row === undefined ? undefined : toCall<Operation>(row);
 }
 
 /** Notes the first read that showed nothing executed. */

@@ -107,11 +107,18 @@ export interface EventMatch {
   /** The payment or hold: that of the refund too, where it speaks of one. */
   readonly object: Matched<RefundedRef>;
   readonly refund: Matched<ObjectRef> | undefined;
+  /** The object was tried there, and has gone to another channel since: its own workflow does not ask this one any more. */
+  readonly isLeft: boolean;
 }
 
+const leftBy = (kind: RefundedRef['kind']) => `channel_account_id <> $1 AND $6::text = '${kind}' AND EXISTS (
+    SELECT FROM channel_calls c WHERE c.merchant_id = $3 AND c.object_kind = '${kind}' AND c.object_no = $4
+      AND c.operation = 'create' AND c.channel_account_id = $1)`;
+
 // By the channel's number; or, before the create's answer is recorded, by the identity we sent with it. Only within the
-// account that signed the event: an event can never speak of another account's object. By the number of the trade last,
-// because only news of refunds and disputes names nothing else.
+// account that signed the event: an event can never speak of another account's object. By the number of the trade late,
+// because only news of refunds and disputes names nothing else; last, by the identity of a create at a channel that the
+// object has left.
 const MATCH = `
 WITH refund AS (
   SELECT merchant_id, refund_no, object_kind, object_no, closed_at FROM refunds
@@ -121,35 +128,41 @@ WITH refund AS (
   WHERE channel_account_id = $1 AND merchant_id = $3 AND refund_no = $4 AND $5::text = 'refund'
   LIMIT 1
 ), object AS (
-  SELECT merchant_id, 'pre_auth' AS kind, pre_auth_no AS no, closed_at FROM pre_auths
+  SELECT merchant_id, 'pre_auth' AS kind, pre_auth_no AS no, closed_at, false AS is_left FROM pre_auths
   WHERE channel_account_id = $1 AND channel_pre_auth_no = $2
   UNION ALL
-  SELECT merchant_id, 'payment', payment_no, closed_at FROM payments
+  SELECT merchant_id, 'payment', payment_no, closed_at, false FROM payments
   WHERE channel_account_id = $1 AND channel_payment_no = $2
   UNION ALL
-  SELECT merchant_id, 'pre_auth', pre_auth_no, closed_at FROM pre_auths
+  SELECT merchant_id, 'pre_auth', pre_auth_no, closed_at, false FROM pre_auths
   WHERE channel_account_id = $1 AND channel_pre_auth_no IS NULL AND merchant_id = $3 AND pre_auth_no = $4 AND $5::text = 'pre_auth'
   UNION ALL
-  SELECT merchant_id, 'payment', payment_no, closed_at FROM payments
+  SELECT merchant_id, 'payment', payment_no, closed_at, false FROM payments
   WHERE channel_account_id = $1 AND channel_payment_no IS NULL AND merchant_id = $3 AND payment_no = $4 AND $5::text = 'payment'
   UNION ALL
-  SELECT o.merchant_id, 'payment', o.payment_no, o.closed_at FROM refund r
+  SELECT o.merchant_id, 'payment', o.payment_no, o.closed_at, false FROM refund r
   JOIN payments o ON r.object_kind = 'payment' AND o.merchant_id = r.merchant_id AND o.payment_no = r.object_no
   UNION ALL
-  SELECT o.merchant_id, 'pre_auth', o.pre_auth_no, o.closed_at FROM refund r
+  SELECT o.merchant_id, 'pre_auth', o.pre_auth_no, o.closed_at, false FROM refund r
   JOIN pre_auths o ON r.object_kind = 'pre_auth' AND o.merchant_id = r.merchant_id AND o.pre_auth_no = r.object_no
   UNION ALL
-  SELECT merchant_id, 'payment', payment_no, closed_at FROM payments
+  SELECT merchant_id, 'payment', payment_no, closed_at, false FROM payments
   WHERE channel_account_id = $1 AND channel_trade_no = $2 AND $6::text IN ('refund', 'dispute')
   UNION ALL
-  SELECT merchant_id, 'pre_auth', pre_auth_no, closed_at FROM pre_auths
+  SELECT merchant_id, 'pre_auth', pre_auth_no, closed_at, false FROM pre_auths
   WHERE channel_account_id = $1 AND channel_trade_no = $2 AND $6::text IN ('refund', 'dispute')
+  UNION ALL
+  SELECT merchant_id, 'pre_auth', pre_auth_no, closed_at, true FROM pre_auths o
+  WHERE $5::text = 'pre_auth' AND merchant_id = $3 AND pre_auth_no = $4 AND ${leftBy('pre_auth')}
+  UNION ALL
+  SELECT merchant_id, 'payment', payment_no, closed_at, true FROM payments o
+  WHERE $5::text = 'payment' AND merchant_id = $3 AND payment_no = $4 AND ${leftBy('payment')}
   LIMIT 1
 ), found AS (
-  SELECT merchant_id, 'refund' AS kind, refund_no AS no, closed_at FROM refund
-  UNION ALL SELECT merchant_id, kind, no, closed_at FROM object
+  SELECT merchant_id, 'refund' AS kind, refund_no AS no, closed_at, false AS is_left FROM refund
+  UNION ALL SELECT merchant_id, kind, no, closed_at, is_left FROM object
 )
-SELECT merchant_id, kind, no, closed_at IS NOT NULL AS closed, EXISTS (
+SELECT merchant_id, kind, no, is_left, closed_at IS NOT NULL AS closed, EXISTS (
   SELECT 1 FROM channel_calls c
   WHERE c.merchant_id = found.merchant_id AND c.object_kind = found.kind AND c.object_no = found.no
     AND c.state = 'open' AND c.last_sent_at > now() - interval '5 seconds'
@@ -161,6 +174,7 @@ interface MatchRow {
   merchant_id: string;
   kind: 'pre_auth' | 'payment' | 'refund';
   no: string;
+  is_left: boolean;
   closed: boolean;
   busy: boolean;
 }
@@ -188,21 +202,24 @@ export async function matchEvent(
   ]);
   let object: EventMatch['object'] | undefined;
   let refund: EventMatch['refund'];
-  for (const { merchant_id: merchantId, kind, no, closed, busy } of rows) {
+  let isLeft = false;
+  for (const { merchant_id: merchantId, kind, no, closed, busy, is_left } of rows) {
+    isLeft ||= is_left;
     if (kind === 'refund') refund = { object: { merchantId, kind, no }, closed, busy };
     else object = { object: { merchantId, kind, no }, closed, busy };
   }
-  return object === undefined ? undefined : { object, refund };
+  return object === undefined ? undefined : { object, refund, isLeft };
 }
 
 /**
- * The workflow that reads the object again. undefined: nobody's. News of disputes, of refunds made by hand and of closed
- * objects is read beside the workflows, by the pick-up.
+ * The workflow that reads the object again. undefined: nobody's. News of disputes, of refunds made by hand, of closed objects
+ * and of a channel that the object has left is read beside the workflows, by the pick-up.
  */
 export function workflowToTell(
-  { object, refund }: EventMatch,
+  { object, refund, isLeft }: EventMatch,
   subject: InboundSubject,
 ): Matched<ObjectRef> | undefined {
+  if (isLeft) return undefined;
   if (subject === 'dispute' || (subject === 'refund' && refund === undefined)) return undefined;
   const told = refund ?? object;
   return told.closed ? undefined : told;

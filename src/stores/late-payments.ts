@@ -13,6 +13,8 @@ export interface LatePaymentRow {
   object_no: string;
   channel_account_id: string;
   channel_trade_no: string;
+  /** Of money at a channel that the object has left: its number there. null: the object's own. */
+  channel_no: string | null;
   kind: LateKind;
   currency: string;
   amount: number;
@@ -22,31 +24,40 @@ export interface LatePaymentRow {
   updated_at: Date;
 }
 
-const COLUMNS = `id, merchant_id, object_kind, object_no, channel_account_id, channel_trade_no, kind, currency, amount, refund_reserved,
-  state, created_at, updated_at`;
+const COLUMNS = `id, merchant_id, object_kind, object_no, channel_account_id, channel_trade_no, channel_no, kind, currency, amount,
+  refund_reserved, state, created_at, updated_at`;
 
 const RECORDED = `
 SELECT coalesce(sum(amount), 0)::bigint AS amount, count(*)::int AS rows FROM late_payments
-WHERE merchant_id = $1 AND object_kind = $2 AND object_no = $3`;
+WHERE merchant_id = $1 AND object_kind = $2 AND object_no = $3 AND channel_no IS NOT DISTINCT FROM $4
+  AND ($4::text IS NULL OR channel_account_id = $5)`;
 
-/** What is written down of an object's late money. The object must be locked: late money is written under its lock. */
+/**
+ * What is written down of an object's late money, at its own channel or at one that it has left. The object must be locked:
+ * late money is written under its lock.
+ */
 export async function recordedLateMoney(
   q: Queryable,
   { merchantId, kind, no }: RefundedRef,
+  left?: { readonly channelAccountId: string; readonly channelNo: string },
 ): Promise<{ amount: number; rows: number }> {
-  const result = await q.query<{ amount: number; rows: number }>(RECORDED, [merchantId, kind, no]);
+  const values = [merchantId, kind, no, left?.channelNo ?? null, left?.channelAccountId ?? null];
+  const result = await q.query<{ amount: number; rows: number }>(RECORDED, values);
   return result.rows[0] ?? { amount: 0, rows: 0 };
 }
 
 const INSERT = `
-INSERT INTO late_payments (id, merchant_id, object_kind, object_no, channel_account_id, channel_trade_no, kind, currency, amount, state)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'needs_attention')
+INSERT INTO late_payments (id, merchant_id, object_kind, object_no, channel_account_id, channel_trade_no, channel_no, kind, currency,
+  amount, state)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'needs_attention')
 ON CONFLICT (channel_account_id, channel_trade_no, kind) DO NOTHING RETURNING ${COLUMNS}`;
 
 export interface NewLatePayment {
   readonly object: RefundedRef;
   readonly channelAccountId: string;
   readonly channelTradeNo: string;
+  /** Of money at a channel that the object has left; absent: the object's own. */
+  readonly channelNo?: string | undefined;
   readonly kind: LateKind;
   readonly currency: string;
   readonly amount: number;
@@ -58,8 +69,8 @@ export async function insertLatePayment(
   late: NewLatePayment,
 ): Promise<LatePaymentRow | undefined> {
   const { merchantId, kind, no } = late.object;
-  const money = [late.channelAccountId, late.channelTradeNo, late.kind, late.currency, late.amount];
-  const values = [randomUUID(), merchantId, kind, no, ...money];
+  const numbers = [late.channelAccountId, late.channelTradeNo, late.channelNo ?? null];
+  const values = [randomUUID(), merchantId, kind, no, ...numbers, late.kind, late.currency, late.amount];
   return (await q.query<LatePaymentRow>(INSERT, values)).rows[0];
 }
 

@@ -1,5 +1,6 @@
 /** The refund of late money: reserved on the late row and not on the object, whose books stay as they were closed. */
 import { createHash, randomBytes } from 'node:crypto';
+import type { ChannelName } from '../domain/channel';
 import { CREATE_COMMAND_ID } from '../domain/channel-call';
 import { generateNumber } from '../domain/ids';
 import { insertCall } from './channel-calls';
@@ -8,6 +9,8 @@ import { reserveLatePayment } from './late-payments';
 import type { LatePaymentRow } from './late-payments';
 import type { Queryable } from './postgres';
 import { insertRefund } from './refunds';
+
+const CHANNEL_OF = 'SELECT channel FROM channel_accounts WHERE id = $1';
 
 /**
  * Reserves all of it and writes its refund with the first call; whoever commits starts the refund's workflow, or the
@@ -23,6 +26,8 @@ export async function insertLateRefund(
   if (!(await reserveLatePayment(tx, late.id))) return undefined;
   const refundNo = generateNumber('RF', now, randomBytes(8));
   const { merchant_id: merchantId, channel_account_id: channelAccountId, amount, currency } = late;
+  // It goes back where it came from, which need not be where the object is.
+  const at = (await tx.query<{ channel: ChannelName }>(CHANNEL_OF, [channelAccountId])).rows[0];
   const inserted = await insertRefund(tx, {
     merchant_id: merchantId,
     refund_no: refundNo,
@@ -31,7 +36,7 @@ export async function insertLateRefund(
     late_payment_id: late.id,
     order_no: subject.order_no,
     world: subject.world,
-    channel: subject.channel,
+    channel: at?.channel ?? subject.channel,
     channel_account_id: channelAccountId,
     currency,
     amount,

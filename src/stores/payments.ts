@@ -6,7 +6,7 @@ import type { ChannelName, World } from '../domain/channel';
 import type { ChannelCall, PaymentOperation } from '../domain/channel-call';
 import { isPaymentClosed } from '../domain/payment';
 import type { Payment, PaymentStatus } from '../domain/payment';
-import type { RoutingDecision } from '../domain/routing/decision';
+import type { RoutingDecision } from '../domain/routing/types';
 import { CALL_COLUMNS, toCall } from './channel-calls';
 import type { CallEnd, CallRow } from './channel-calls';
 import type { Queryable } from './postgres';
@@ -209,13 +209,36 @@ export async function updatePayment(
     throw new Error(`payment ${before.paymentNo} is no longer at version ${before.version}`);
 }
 
-/** Keeps what the customer's browser needs. Written before the answer is recorded, so it raises no version. */
+const STORE_STEP = `
+UPDATE payments SET customer_step_sealed = $3
+WHERE merchant_id = $1 AND payment_no = $2 AND channel_account_id = $4 AND (closed_at IS NULL OR channel_payment_no IS NOT NULL)`;
+
+/**
+ * Keeps what the customer's browser needs. Written before the answer is recorded, so it raises no version. What comes from
+ * a channel that the payment has left, or after its end without any, is nobody's: it must never be paid.
+ */
 export async function storePaymentStep(q: Queryable, payment: Payment, sealed: string): Promise<void> {
-  await q.query('UPDATE payments SET customer_step_sealed = $3 WHERE merchant_id = $1 AND payment_no = $2', [
-    payment.merchantId,
-    payment.paymentNo,
-    sealed,
-  ]);
+  const { merchantId, paymentNo, channelAccountId } = payment;
+  await q.query(STORE_STEP, [merchantId, paymentNo, sealed, channelAccountId]);
+}
+
+const MOVE = `
+UPDATE payments SET channel = $4, channel_account_id = $5, needs_attention = NULL, version = version + 1, updated_at = now(),
+  owner_checked_at = coalesce(owner_checked_at, now())
+WHERE merchant_id = $1 AND payment_no = $2 AND version = $3 AND closed_at IS NULL AND channel_payment_no IS NULL
+  AND NOT handed_out AND customer_step_sealed IS NULL`;
+
+/**
+ * Gives a payment that its channel has not taken to another one. The caller holds its lock.
+ * @throws Error when it has moved on, or may be in its customer's hands: then nothing is committed
+ */
+export async function movePayment(
+  q: Queryable,
+  { merchantId, paymentNo, version }: Payment,
+  to: { readonly channel: ChannelName; readonly accountId: string },
+): Promise<void> {
+  const result = await q.query(MOVE, [merchantId, paymentNo, version, to.channel, to.accountId]);
+  if (result.rowCount !== 1) throw new Error(`payment ${paymentNo} cannot be given to another channel`);
 }
 
 /** @returns false when it was noted before, or the payment is closed */

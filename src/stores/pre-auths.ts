@@ -1,7 +1,7 @@
 /** Holds. The API inserts a row; from then on only the hold's workflow changes it, through its activities. */
 import type { ChannelName, World } from '../domain/channel';
 import type { Hold, PreAuthStatus } from '../domain/pre-auth';
-import type { RoutingDecision } from '../domain/routing/decision';
+import type { RoutingDecision } from '../domain/routing/types';
 import { listOfOrders } from './page';
 import type { Queryable } from './postgres';
 
@@ -155,17 +155,37 @@ export const listPreAuths = listOfOrders<PreAuthRow, PreAuthStatus>({
   id: 'pre_auth_no',
 });
 
-/** Keeps what the customer's browser needs. Written before the answer is recorded, so it raises no version. */
-export async function storeCustomerStep(
+const STORE_STEP = `
+UPDATE pre_auths SET customer_step_sealed = $3
+WHERE merchant_id = $1 AND pre_auth_no = $2 AND channel_account_id = $4 AND (closed_at IS NULL OR channel_pre_auth_no IS NOT NULL)`;
+
+/**
+ * Keeps what the customer's browser needs. Written before the answer is recorded, so it raises no version. What comes from
+ * a channel that the hold has left, or after its end without any, is nobody's: it must never be confirmed.
+ */
+export async function storeCustomerStep(q: Queryable, hold: Hold, sealed: string): Promise<void> {
+  const { merchantId, preAuthNo, channelAccountId } = hold;
+  await q.query(STORE_STEP, [merchantId, preAuthNo, sealed, channelAccountId]);
+}
+
+const MOVE = `
+UPDATE pre_auths SET channel = $4, channel_account_id = $5, multiple_captures = $6, needs_attention = NULL, version = version + 1,
+  updated_at = now(), owner_checked_at = coalesce(owner_checked_at, now())
+WHERE merchant_id = $1 AND pre_auth_no = $2 AND version = $3 AND closed_at IS NULL AND channel_pre_auth_no IS NULL
+  AND customer_step_sealed IS NULL`;
+
+/**
+ * Gives a hold that its channel has not taken to another one. The caller holds its lock.
+ * @throws Error when it has moved on, or may be in its customer's hands: then nothing is committed
+ */
+export async function movePreAuth(
   q: Queryable,
-  merchantId: string,
-  preAuthNo: string,
-  sealed: string,
+  { merchantId, preAuthNo, version }: Hold,
+  to: { readonly channel: ChannelName; readonly accountId: string; readonly multipleCaptures: boolean },
 ): Promise<void> {
-  await q.query(
-    'UPDATE pre_auths SET customer_step_sealed = $3 WHERE merchant_id = $1 AND pre_auth_no = $2',
-    [merchantId, preAuthNo, sealed],
-  );
+  const values = [merchantId, preAuthNo, version, to.channel, to.accountId, to.multipleCaptures];
+  const result = await q.query(MOVE, values);
+  if (result.rowCount !== 1) throw new Error(`hold ${preAuthNo} cannot be given to another channel`);
 }
 
 // Money that is held late is released by a call of a closed hold.

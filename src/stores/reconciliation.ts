@@ -56,11 +56,12 @@ const AT = `coalesce(o.closed_at, 'infinity'::timestamptz)`;
 const POSITION = `${AT}::text AS position_at`;
 const NUMBER = { pre_auth: 'pre_auth_no', payment: 'payment_no', refund: 'refund_no' } as const;
 
-/** What was given back of it, whoever gave it. */
+/** What was given back of it, whoever gave it, not counting money at a channel that it had left. */
 const refunded = (kind: 'payment' | 'pre_auth') => `
 (SELECT coalesce(sum(given.amount), 0)::bigint FROM (
   SELECT r.amount FROM refunds r
   WHERE r.merchant_id = o.merchant_id AND r.object_kind = '${kind}' AND r.object_no = o.${NUMBER[kind]} AND r.status <> 'failed'
+    AND NOT EXISTS (SELECT FROM late_payments l WHERE l.id = r.late_payment_id AND l.channel_no IS NOT NULL)
   UNION ALL
   SELECT i.amount FROM imported_refunds i
   WHERE i.merchant_id = o.merchant_id AND i.object_kind = '${kind}' AND i.object_no = o.${NUMBER[kind]} AND i.status <> 'failed'
@@ -68,7 +69,7 @@ const refunded = (kind: 'payment' | 'pre_auth') => `
 
 const lateMoney = (kind: 'payment' | 'pre_auth') => `
 (SELECT coalesce(sum(l.amount), 0)::bigint FROM late_payments l
- WHERE l.merchant_id = o.merchant_id AND l.object_kind = '${kind}' AND l.object_no = o.${NUMBER[kind]}) AS late_money`;
+ WHERE l.merchant_id = o.merchant_id AND l.object_kind = '${kind}' AND l.object_no = o.${NUMBER[kind]} AND l.channel_no IS NULL) AS late_money`;
 
 const CALLS = `
 (SELECT coalesce(max(c.n), 1) FROM channel_calls c

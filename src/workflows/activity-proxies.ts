@@ -34,6 +34,7 @@ function localThenDurable<A extends unknown[], R>(
 export const executeCommand = localThenDurable(localChannel.executeCommand, durable.executeCommand);
 export const readHold = localThenDurable(localChannel.readHold, durable.readHold);
 export const recordAnswer = localThenDurable(localRecord.recordAnswer, durable.recordAnswer);
+export const endUntakenHold = localThenDurable(localRecord.endUntakenHold, durable.endUntakenHold);
 export const warnExpiring = localThenDurable(localRecord.warnExpiring, durable.warnExpiring);
 /** May take long: asks the channel with its slow time-out, so never a local activity. */
 export const settleCall = durable.settleCall;
@@ -45,6 +46,7 @@ export const recordPaymentAnswer = localThenDurable(
   localRecord.recordPaymentAnswer,
   durable.recordPaymentAnswer,
 );
+export const endUntakenPayment = localThenDurable(localRecord.endUntakenPayment, durable.endUntakenPayment);
 /** May take long: asks the channel with its slow time-out, so never a local activity. */
 export const settlePaymentCall = durable.settlePaymentCall;
 export const settlePaymentByOperator = localThenDurable(

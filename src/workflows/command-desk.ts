@@ -57,6 +57,19 @@ export abstract class CommandDesk<
     return next;
   }
 
+  /** A command of this kind that waits for the slot, if one does. It stays where it is. */
+  waiting<K extends C['kind']>(kind: K): Extract<C, { readonly kind: K }> | null {
+    const isWanted = (command: C): command is Extract<C, { readonly kind: K }> => command.kind === kind;
+    return this.queue.find(isWanted) ?? null;
+  }
+
+  /** Ends a command that waited, and has come about without the slot. */
+  finishWaiting(commandId: string, result: R): void {
+    const place = this.queue.findIndex((command) => command.commandId === commandId);
+    if (place >= 0) this.queue.splice(place, 1);
+    this.results.set(commandId, result);
+  }
+
   get hasWork(): boolean {
     return this.queue.length > 0 || this.resyncAsked || this.completionDue;
   }

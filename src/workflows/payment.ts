@@ -16,20 +16,27 @@ import { CREATE_COMMAND_ID, EXPIRY_COMMAND_ID } from '../domain/channel-call';
 import { releaseRetryDelayMs } from '../domain/expiry';
 import { isPaymentClosed } from '../domain/payment';
 import type { Payment, PaymentStatus } from '../domain/payment';
-import { COMPLETE_COMMAND_ID } from '../domain/payment-commands';
+import { COMPLETE_COMMAND_ID, paymentClosedRefusal } from '../domain/payment-commands';
 import type { PaymentResult } from '../domain/payment-commands';
 import * as activities from './activity-proxies';
 import type { PaymentArgs } from './messages';
 import { PaymentDesk } from './payment-desk';
 
 const REREAD_AFTER_MS = 10_000;
+const CREATE = { kind: 'create', commandId: CREATE_COMMAND_ID } as const;
+
+/** A create came to nothing, and its successor at another channel waits to be sent. */
+interface Moved {
+  readonly kind: 'moved';
+  readonly callId: string;
+}
 
 export async function payment(ref: PaymentArgs): Promise<PaymentStatus> {
   const desk = new PaymentDesk();
   // Rejects when somebody asks for cancellation; the payment lives on until the channel has closed it.
   CancellationScope.current().cancelRequested.catch(() => desk.requestCancel());
   return CancellationScope.nonCancellable(async () => {
-    await run(ref, desk, { kind: 'create', commandId: CREATE_COMMAND_ID });
+    await run(ref, desk, CREATE);
     const status = await keep(ref, desk);
     desk.close();
     await condition(allHandlersFinished);
@@ -127,15 +134,40 @@ async function carryOut(ref: PaymentArgs, desk: PaymentDesk, step: PaymentStep):
         break;
       case 'refused':
         return report;
+      case 'moved':
       case 'answered':
-      case 'unsettled':
-        return settle(ref, desk, report);
+      case 'unsettled': {
+        const result = report.kind === 'moved' ? report : await settle(ref, desk, report);
+        const end = result.kind === 'moved' ? await endBetween(ref, desk, result) : result;
+        if (end !== null) return end;
+      }
     }
   }
 }
 
+/** Between two channels whoever wants the payment to end comes first, and so does its time. @returns null: it goes on */
+async function endBetween(
+  ref: PaymentArgs,
+  desk: PaymentDesk,
+  { callId }: Moved,
+): Promise<PaymentResult | null> {
+  const isOver = Date.now() >= known(desk).expiresAtMs;
+  const command =
+    desk.waiting('cancel') ?? (isOver ? ({ kind: 'expiry', commandId: EXPIRY_COMMAND_ID } as const) : null);
+  if (command === null) return null;
+  const { payment, isEnded } = await activities.endUntakenPayment(ref, callId, command);
+  desk.update(payment);
+  if (!isEnded) return null;
+  if (command.kind === 'cancel') desk.finishWaiting(command.commandId, { kind: 'done' });
+  return { kind: 'refused', refusal: paymentClosedRefusal(payment.status) };
+}
+
 /** Follows one call until its outcome is known and recorded. The slot stays taken, and expiry waits. */
-async function settle(ref: PaymentArgs, desk: PaymentDesk, first: PaymentReport): Promise<PaymentResult> {
+async function settle(
+  ref: PaymentArgs,
+  desk: PaymentDesk,
+  first: PaymentReport,
+): Promise<PaymentResult | Moved> {
   try {
     return await followCall(ref, desk, first);
   } finally {
@@ -146,7 +178,11 @@ async function settle(ref: PaymentArgs, desk: PaymentDesk, first: PaymentReport)
   }
 }
 
-async function followCall(ref: PaymentArgs, desk: PaymentDesk, first: PaymentReport): Promise<PaymentResult> {
+async function followCall(
+  ref: PaymentArgs,
+  desk: PaymentDesk,
+  first: PaymentReport,
+): Promise<PaymentResult | Moved> {
   let report = first;
   while (report.kind === 'unsettled') {
     const decided = await desk.waitForTurn(report);
@@ -162,12 +198,13 @@ async function followCall(ref: PaymentArgs, desk: PaymentDesk, first: PaymentRep
     desk.update(outcome.payment);
     report = outcome.report;
   }
+  if (report.kind === 'moved') return report;
   if (report.kind === 'settled') return report.result;
   if (report.kind !== 'answered') throw new Error(`a call that is being settled cannot be ${report.kind}`);
   const outcome = await activities.recordPaymentAnswer(ref, report.callId, report.answer, report.reading);
   desk.update(outcome.payment);
   desk.completionDue = outcome.completionDue;
-  return outcome.result;
+  return outcome.movedTo === undefined ? outcome.result : { kind: 'moved', callId: outcome.movedTo };
 }
 
 async function reread(ref: PaymentArgs, desk: PaymentDesk): Promise<PaymentReading> {
@@ -178,7 +215,8 @@ async function reread(ref: PaymentArgs, desk: PaymentDesk): Promise<PaymentReadi
     const { id: callId, operation: kind, commandId } = read.openCall;
     desk.running = { kind, commandId };
     const left = { kind: 'unsettled', callId, retryAfterMs: 0, reason: 'left open' } as const;
-    desk.finish(commandId, await settle(ref, desk, left));
+    const result = await settle(ref, desk, left);
+    desk.finish(commandId, result.kind === 'moved' ? await carryOut(ref, desk, CREATE) : result);
   }
   return read;
 }

@@ -13,7 +13,7 @@ import type { Step } from '../activities/execute';
 import type { HoldReading } from '../activities/settle';
 import { CREATE_COMMAND_ID, EXPIRY_COMMAND_ID } from '../domain/channel-call';
 import type { CallReport } from '../domain/channel-call';
-import { AUTHORIZE_COMMAND_ID } from '../domain/commands';
+import { AUTHORIZE_COMMAND_ID, closedRefusal } from '../domain/commands';
 import type { CommandResult } from '../domain/commands';
 import { releaseRetryDelayMs, warnAtMs, warningDue } from '../domain/expiry';
 import { isClosed, isHeld, isNeverHeld } from '../domain/pre-auth';
@@ -23,16 +23,20 @@ import type { PreAuthArgs } from './messages';
 import { HoldDesk } from './pre-auth-desk';
 
 const REREAD_AFTER_MS = 10_000;
+const CREATE = { kind: 'create', commandId: CREATE_COMMAND_ID } as const;
+
+/** A create came to nothing, and its successor at another channel waits to be sent. */
+interface Moved {
+  readonly kind: 'moved';
+  readonly callId: string;
+}
 
 export async function preAuth(ref: PreAuthArgs): Promise<PreAuthStatus> {
   const desk = new HoldDesk();
   // Rejects when somebody asks for cancellation; the hold itself lives on until the channel has released it.
   CancellationScope.current().cancelRequested.catch(() => desk.requestCancel());
   return CancellationScope.nonCancellable(async () => {
-    desk.finish(
-      CREATE_COMMAND_ID,
-      await carryOut(ref, desk, { kind: 'create', commandId: CREATE_COMMAND_ID }),
-    );
+    desk.finish(CREATE_COMMAND_ID, await carryOut(ref, desk, CREATE));
     const status = await keep(ref, desk);
     desk.close();
     await condition(allHandlersFinished);
@@ -136,16 +140,48 @@ async function carryOut(ref: PreAuthArgs, desk: HoldDesk, step: Step): Promise<C
         reread = true;
         await rereadHold(ref, desk);
         break;
+      case 'moved':
       case 'answered':
-        return record(ref, desk, report);
-      case 'unsettled':
-        return settle(ref, desk, report);
+      case 'unsettled': {
+        const result = await resultOf(ref, desk, report);
+        const end = result.kind === 'moved' ? await endBetween(ref, desk, result) : result;
+        if (end !== null) return end;
+      }
     }
   }
 }
 
+function resultOf(
+  ref: PreAuthArgs,
+  desk: HoldDesk,
+  report: Extract<CallReport, { kind: 'moved' | 'answered' | 'unsettled' }>,
+): Promise<CommandResult | Moved> | Moved {
+  if (report.kind === 'moved') return report;
+  return report.kind === 'answered' ? record(ref, desk, report) : settle(ref, desk, report);
+}
+
+/** Between two channels whoever wants the hold to end comes first, and so does its time. @returns null: it goes on */
+async function endBetween(
+  ref: PreAuthArgs,
+  desk: HoldDesk,
+  { callId }: Moved,
+): Promise<CommandResult | null> {
+  const isOver = Date.now() >= known(desk).expiresAtMs;
+  const command =
+    desk.waiting('cancel') ?? (isOver ? ({ kind: 'expiry', commandId: EXPIRY_COMMAND_ID } as const) : null);
+  if (command === null) return null;
+  const { hold, isEnded } = await activities.endUntakenHold(ref, callId, command);
+  desk.update(hold);
+  if (!isEnded) return null;
+  const { status, channelPreAuthNo, amountCapturable, amountCaptured } = hold;
+  const figures = { status, channelPreAuthNo, amountCapturable, amountCaptured };
+  if (command.kind === 'cancel')
+    desk.finishWaiting(command.commandId, { kind: 'done', amount: 0, hold: figures });
+  return { kind: 'refused', refusal: closedRefusal(status) };
+}
+
 /** Follows one call until its outcome is known and recorded. The slot stays taken, and expiry waits. */
-async function settle(ref: PreAuthArgs, desk: HoldDesk, first: CallReport): Promise<CommandResult> {
+async function settle(ref: PreAuthArgs, desk: HoldDesk, first: CallReport): Promise<CommandResult | Moved> {
   try {
     return await followCall(ref, desk, first);
   } finally {
@@ -156,7 +192,11 @@ async function settle(ref: PreAuthArgs, desk: HoldDesk, first: CallReport): Prom
   }
 }
 
-async function followCall(ref: PreAuthArgs, desk: HoldDesk, first: CallReport): Promise<CommandResult> {
+async function followCall(
+  ref: PreAuthArgs,
+  desk: HoldDesk,
+  first: CallReport,
+): Promise<CommandResult | Moved> {
   let report = first;
   while (report.kind === 'unsettled') {
     const decided = await desk.waitForTurn(report);
@@ -172,6 +212,7 @@ async function followCall(ref: PreAuthArgs, desk: HoldDesk, first: CallReport): 
     desk.update(outcome.hold);
     report = outcome.report;
   }
+  if (report.kind === 'moved') return report;
   if (report.kind === 'settled') return report.result;
   if (report.kind !== 'answered') throw new Error(`a call that is being settled cannot be ${report.kind}`);
   return record(ref, desk, report);
@@ -181,10 +222,10 @@ async function record(
   ref: PreAuthArgs,
   desk: HoldDesk,
   { callId, answer, reading }: Extract<CallReport, { kind: 'answered' }>,
-): Promise<CommandResult> {
-  const { hold, result } = await activities.recordAnswer(ref, callId, answer, reading);
+): Promise<CommandResult | Moved> {
+  const { hold, result, movedTo } = await activities.recordAnswer(ref, callId, answer, reading);
   desk.update(hold);
-  return result;
+  return movedTo === undefined ? result : { kind: 'moved', callId: movedTo };
 }
 
 /** @returns false when the channel could not be asked */
@@ -194,7 +235,8 @@ async function reread(ref: PreAuthArgs, desk: HoldDesk): Promise<boolean> {
     const { id: callId, operation: kind, commandId } = read.openCall;
     desk.running = { kind, commandId };
     const left = { kind: 'unsettled', callId, retryAfterMs: 0, reason: 'left open' } as const;
-    desk.finish(commandId, await settle(ref, desk, left));
+    const result = await settle(ref, desk, left);
+    desk.finish(commandId, result.kind === 'moved' ? await carryOut(ref, desk, CREATE) : result);
     // Whether it is to be made again is seen by the next look at the hold.
     if (kind === 'authorize') desk.resyncAsked = true;
   }

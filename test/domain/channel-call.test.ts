@@ -3,6 +3,7 @@ import type { ChannelHoldStatus } from '../../src/domain/channel';
 import {
   causeOf,
   EXPIRY_COMMAND_ID,
+  isCertainlyUnsent,
   provesNothingMoved,
   resultOf,
   settledBy,
@@ -149,17 +150,32 @@ test.each([
   '%s declined as %s when it was sent before: of its last send only is %s',
   (operation, code, expected) => {
     const decline = { kind: 'declined', code, providerCode: 'X' } as const;
-    expect(speaksOfLastSendOnly({ operation, attempts: 2 }, decline)).toBe(expected);
-    expect(speaksOfLastSendOnly({ operation, attempts: 1 }, decline)).toBe(false);
+    expect(speaksOfLastSendOnly({ operation, attempts: 2, notSent: 0 }, decline)).toBe(expected);
+    expect(speaksOfLastSendOnly({ operation, attempts: 1, notSent: 0 }, decline)).toBe(false);
   },
 );
+
+test('a decline speaks for a send that never arrived', () => {
+  const decline = { kind: 'declined', code: 'account_invalid', providerCode: 'X' } as const;
+  expect(speaksOfLastSendOnly({ operation: 'create', attempts: 3, notSent: 2 }, decline)).toBe(false);
+  expect(speaksOfLastSendOnly({ operation: 'create', attempts: 3, notSent: 1 }, decline)).toBe(true);
+});
+
+test.each([
+  [{ attempts: 1, notSent: 1, maybeSent: false }, true],
+  [{ attempts: 2, notSent: 2, maybeSent: false }, true],
+  [{ attempts: 2, notSent: 1, maybeSent: false }, false],
+  [{ attempts: 1, notSent: 1, maybeSent: true }, false],
+])('certainly unsent: %j is %s', (sends, expected) => {
+  expect(isCertainlyUnsent(sends)).toBe(expected);
+});
 
 test.each(['card_declined', 'processing_error', 'hold_expired', 'invalid_state'] as const)(
   'what is declined as %s before the money call says nothing of an earlier send',
   (code) => {
     const decline = { kind: 'declined', code, providerCode: 'X', ofPreparation: true } as const;
-    expect(speaksOfLastSendOnly({ operation: 'capture', attempts: 2 }, decline)).toBe(true);
-    expect(speaksOfLastSendOnly({ operation: 'capture', attempts: 1 }, decline)).toBe(false);
+    expect(speaksOfLastSendOnly({ operation: 'capture', attempts: 2, notSent: 0 }, decline)).toBe(true);
+    expect(speaksOfLastSendOnly({ operation: 'capture', attempts: 1, notSent: 0 }, decline)).toBe(false);
   },
 );
 

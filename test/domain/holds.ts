@@ -67,6 +67,8 @@ export function call(operation: ChannelCall['operation'], fields: Partial<Channe
     lastSentAtMs: CREATED_AT_MS,
     storedError: false,
     firstAbsentAtMs: null,
+    notSent: 0,
+    maybeSent: false,
     ...fields,
   };
 }

@@ -11,7 +11,6 @@ import type { ActivityDeps } from '../../src/activities';
 import type { Decline } from '../../src/domain/channel';
 import { workflowIdOf } from '../../src/domain/ids';
 import { paymentObject } from '../../src/domain/payment';
-import { decideChannel } from '../../src/domain/routing/decision';
 import { createLogger } from '../../src/observability/logger';
 import { insertCall } from '../../src/stores/channel-calls';
 import { insertPayment, readPayment } from '../../src/stores/payments';
@@ -137,7 +136,10 @@ async function open(expiresInSeconds = 600): Promise<string> {
       ...{ channel_account_id: accountId, currency: 'USD', amount: TRADE_AMOUNT, ...texts, metadata: {} },
       ...{ body_hash: Buffer.alloc(32), expires_in_seconds: expiresInSeconds },
     },
-    decideChannel('paypal'),
+    {
+      ...{ channel: 'paypal', level: 'explicit', reason: 'the request names the channel', mode: 'balanced' },
+      ...{ candidates: [], skipped: [], ranked: ['paypal'], config: { source: 'built_in', version: 0 } },
+    },
   );
   await insertCall(db, {
     ...{ object: refOf(no), channelAccountId: accountId, operation: 'create', amount: TRADE_AMOUNT },
