@@ -19,7 +19,7 @@ const ROUNDS = SOAK ? 50 : 3;
 const AT_ONCE = SOAK ? 5 : ROUNDS;
 const AMOUNT = 50_000;
 /** Long enough for the payments of one batch to be made. */
-const EXPIRES_IN_SECONDS = 3;
+const EXPIRES_IN_SECONDS = 6;
 const FAR_SECONDS = 30;
 /** Either may be first at the channel, to which the end needs a moment longer than the customer. */
 const FIRST_MS = 50;
