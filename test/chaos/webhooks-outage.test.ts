@@ -95,8 +95,8 @@ test(
     await emit(system.db, merchantId, numbers('before', 1));
     await eventually(
       'a first success',
-      () => shop.at(path).length,
-      (count) => count === 1,
+      () => countsOf(system.db, id),
+      (counts) => counts['success'] === 1,
     );
     shop.on(path, answering(503, THINKING_MS));
     const stopWatching = watchRetries(id);
