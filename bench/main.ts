@@ -1,6 +1,7 @@
 /** `npm run bench -- <name> [--quick]`: one file of this folder per name. */
 import * as holds from './holds';
 import * as retries from './retries';
+import * as routing from './routing';
 import * as webhooks from './webhooks';
 
 interface Bench {
@@ -8,7 +9,7 @@ interface Bench {
   run(options: { readonly quick: boolean }): Promise<void>;
 }
 
-const BENCHES: Readonly<Record<string, Bench>> = { holds, webhooks, retries };
+const BENCHES: Readonly<Record<string, Bench>> = { holds, webhooks, retries, routing };
 
 async function main(): Promise<void> {
   const [name = '', ...flags] = process.argv.slice(2);

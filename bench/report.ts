@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { bold, dim } from '../dev/terminal';
 import { median } from './stats';
 
-export type Unit = 'per second' | 'ms' | 'CPU s per 1000' | 'CPU ms each';
+export type Unit = 'per second' | 's' | 'ms' | 'count' | 'CPU s per 1000' | 'CPU ms each';
 const SHORT: Readonly<Record<Unit, string>> = {
   'per second': '/s',
+  s: 's',
   ms: 'ms',
+  count: '',
   'CPU s per 1000': 's/1000',
   'CPU ms each': 'CPU ms',
 };

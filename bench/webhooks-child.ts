@@ -2,6 +2,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { typescriptArgs } from '../dev/stack/paths';
 
 /** What a process can be asked; its module exports the type of its table. */
 type Calls = Record<string, (...input: never[]) => unknown>;
@@ -30,8 +31,9 @@ export function startChild<C extends Calls>(
   script: string,
   environment: Readonly<Record<string, string>> = {},
 ): Child<C> {
-  const child = fork(join(__dirname, script), {
-    execArgv: ['--import', 'tsx'],
+  const [runner = '', file = ''] = typescriptArgs(join('bench', script));
+  const child = fork(runner, [file], {
+    execArgv: [],
     env: { ...process.env, ...environment },
     // Maps and long arrays of numbers as they are.
     serialization: 'advanced',

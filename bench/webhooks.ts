@@ -38,7 +38,7 @@ interface Plan {
 
 const FULL: Plan = {
   ...{ burst: 10_000, burstRounds: 5, oldRows: 1_000_000, growthRounds: 5 },
-  ...{ latencyRounds: 3, latencySeconds: 60, neighbourRounds: 2, captures: 120, captureRounds: 3 },
+  ...{ latencyRounds: 2, latencySeconds: 60, neighbourRounds: 1, captures: 120, captureRounds: 3 },
 };
 const QUICK: Plan = {
   ...{ burst: 10_000, burstRounds: 3, oldRows: 100_000, growthRounds: 3 },

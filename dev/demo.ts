@@ -1,8 +1,9 @@
 /**
- * `npm run demo`: five stories of holds, two of webhooks and five of payments, told while they happen and checked against
- * the sandboxes' own books and against what the merchant's server got.
+ * `npm run demo`: five stories of holds, two of webhooks, five of payments and two of routing, told while they happen and
+ * checked against the sandboxes' own books and against what the merchant's server got.
  */
 import { PAYMENT_STORIES } from './demo/payment-stories';
+import { ROUTING_STORIES } from './demo/routing-stories';
 import { openStage } from './demo/stage';
 import type { Stage } from './demo/stage';
 import type { Telling } from './demo/steps';
@@ -17,12 +18,12 @@ let closing: Promise<void> | undefined;
 
 async function main(): Promise<void> {
   console.log(
-    `\n${bold('Five stories of money on hold, two of the news about it, and five of payments at four channels')}\n`,
+    `\n${bold('Five stories of money on hold, two of the news about it, five of payments, two of which channel takes them')}\n`,
   );
   stage = await openStage();
   const startedAt = Date.now();
   const checks: boolean[] = [];
-  for (const telling of [...HOLD_STORIES, ...WEBHOOK_STORIES, ...PAYMENT_STORIES]) {
+  for (const telling of [...HOLD_STORIES, ...WEBHOOK_STORIES, ...PAYMENT_STORIES, ...ROUTING_STORIES]) {
     if (closing === undefined) checks.push(...(await tell(stage, telling)));
   }
   if (closing !== undefined) return;
