@@ -9,6 +9,8 @@ import { createRedis } from '../../src/redis/client';
 export interface RedisRig {
   readonly redis: Redis;
   readonly prefix: string;
+  /** Cuts the connection; `redis.connect()` makes it anew. */
+  cut(): Promise<void>;
   /** Removes what the test has written. */
   close(): Promise<void>;
 }
@@ -20,6 +22,11 @@ export async function connectRedis(): Promise<RedisRig> {
   return {
     redis,
     prefix,
+    async cut() {
+      const ended = once(redis, 'end');
+      redis.disconnect();
+      await ended;
+    },
     async close() {
       const keys = await redis.keys(`${prefix}*`);
       if (keys.length > 0) await redis.del(...keys);

@@ -15,6 +15,10 @@ import type { TestRouter } from './rig';
 const PROCESSES = 8;
 const CHANGES = SOAK ? 1_000 : 100;
 
+const FIRST_PRICES = `
+INSERT INTO channel_fees (id, channel, basis_points, fixed_minor, version)
+SELECT gen_random_uuid(), channel, 0, 1, 1 FROM unnest(ARRAY['stripe', 'paypal']) AS channel`;
+
 let database: TestDatabase;
 let own: TestRouter;
 const children: ChildProcess[] = [];
@@ -22,8 +26,9 @@ const children: ChildProcess[] = [];
 beforeAll(async () => {
   database = await createTestDatabase();
   own = await startRouter(database.config);
-  await own.db.query(`INSERT INTO channel_fees (id, channel, basis_points, fixed_minor, version)
-    SELECT gen_random_uuid(), channel, 0, 1, 1 FROM unnest(ARRAY['stripe', 'paypal']) AS channel`);
+  await own.db.query(FIRST_PRICES);
+  await change(1);
+  await own.router.changed();
   const [runner = '', file = ''] = typescriptArgs('test/routing/decider.ts');
   for (let n = 0; n < PROCESSES; n += 1) children.push(fork(runner, [file], { env: database.environment }));
   await Promise.all(children.map((child) => once(child, 'message')));

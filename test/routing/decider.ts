@@ -14,7 +14,8 @@ export interface Seen {
 }
 
 async function main(): Promise<void> {
-  const { router, stop } = await startRouter(loadConfig());
+  const own = await startRouter(loadConfig());
+  const { router } = own;
   let [version, decisions, torn, backwards] = [0, 0, 0, 0];
   let isOver = false;
   process.on('message', (message) => {
@@ -35,7 +36,7 @@ async function main(): Promise<void> {
     await turn();
     if (decisions % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
   }
-  await stop();
+  await own.stop();
   process.disconnect();
 }
 

@@ -113,7 +113,7 @@ async function insertAll(deps: PaymentDeps, tx: PoolClient, own: Ownership, orde
 
 function rowOf(
   deps: PaymentDeps,
-  { caller, body, paymentNo, channel, account }: Order,
+  { caller, body, paymentNo, decision, channel, account }: Order,
   bodyHash: Buffer,
 ): NewPayment {
   return {
@@ -127,7 +127,7 @@ function rowOf(
     amount: body.amount,
     customer_email: body.customer_email ?? null,
     description: body.description ?? null,
-    country: body.country ?? null,
+    country: decision.country?.code ?? null,
     return_url: body.return_url ?? null,
     notify_url: body.notify_url ?? null,
     metadata: body.metadata ?? {},

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { MERCHANT_NUMBER } from '../../domain/ids';
 import { MAX_EXPIRES_IN_SECONDS } from '../../domain/expiry';
 import { PAYMENT_STATUSES } from '../../domain/payment';
-import { decisionView } from '../routing/decision-view';
+import { wayFields } from '../routing/way-view';
 import { pageQuery } from '../pagination';
 import { cancelByNoBody, createBody as createHoldBody, preAuthView } from '../pre-auth/schemas';
 
@@ -45,20 +45,7 @@ export const paymentView = z.object({
   amount_paid: z.number().int().describe('0 until the payment succeeds'),
   channel: preAuthView.shape.channel,
   channel_payment_no: z.string().nullable().describe('null until the channel has answered'),
-  routing: decisionView.optional().describe('Why this channel was chosen'),
-  attempts: z
-    .array(
-      z.object({
-        channel: preAuthView.shape.channel,
-        outcome: z.enum(['pending', 'accepted', 'declined', 'not_executed']),
-        code: z.string().nullable().describe('Why it came to nothing'),
-        at: z.number().int().describe('Unix seconds'),
-      }),
-    )
-    .optional()
-    .describe(
-      'The channels that were tried, in order: another one follows a channel that certainly did nothing',
-    ),
+  ...wayFields,
   client_secret: preAuthView.shape.client_secret,
   next_action: preAuthView.shape.next_action,
   decline_code: z.string().optional().describe("Why the customer's last means was declined"),

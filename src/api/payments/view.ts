@@ -1,15 +1,11 @@
 /** How a payment looks to its merchant. */
 import type { z } from 'zod';
 import type { CustomerStep } from '../../domain/channel';
-import type { RoutingDecision } from '../../domain/routing/types';
-import { paymentObject } from '../../domain/payment';
-import { readAttempts } from '../../stores/attempts';
-import type { Attempt } from '../../stores/attempts';
-import { readPaymentDecision } from '../../stores/payment-list';
 import { PAYMENT_STEP_PURPOSE } from '../../stores/payments';
 import type { PaymentRow } from '../../stores/payments';
 import type { SecretBox } from '../../stores/secret-box';
-import { showDecision } from '../routing/decision-view';
+import { showWay } from '../routing/way-view';
+import type { Way } from '../routing/way-view';
 import type { PaymentDeps } from './deps';
 import type { paymentView } from './schemas';
 
@@ -21,9 +17,8 @@ export async function showPayment(
   row: PaymentRow,
 ): Promise<z.infer<typeof paymentView>> {
   const { merchant_id: merchantId, payment_no: paymentNo } = row;
-  const decision = await readPaymentDecision(db, merchantId, paymentNo);
-  const attempts = await readAttempts(db, { ...paymentObject({ merchantId, paymentNo }), kind: 'payment' });
-  return viewOf(row, customerStepOf(row, box), { decision, attempts });
+  const way = await showWay(db, { merchantId, kind: 'payment', no: paymentNo });
+  return viewOf(row, customerStepOf(row, box), way);
 }
 
 /** An entry of a list: the secret stays closed. */
@@ -34,10 +29,7 @@ export function showListedPayment(row: PaymentRow): z.infer<typeof paymentView> 
 function viewOf(
   row: PaymentRow,
   step: CustomerStep,
-  {
-    decision,
-    attempts,
-  }: { readonly decision?: RoutingDecision | undefined; readonly attempts?: readonly Attempt[] },
+  { routing, attempts }: Way,
 ): z.infer<typeof paymentView> {
   return {
     payment_no: row.payment_no,
@@ -48,10 +40,8 @@ function viewOf(
     amount_paid: row.amount_paid,
     channel: row.channel,
     channel_payment_no: row.channel_payment_no,
-    ...(decision !== undefined && { routing: showDecision(decision) }),
-    ...(attempts !== undefined && {
-      attempts: attempts.map(({ at, ...one }) => ({ ...one, at: seconds(at) })),
-    }),
+    ...(routing !== undefined && { routing }),
+    ...(attempts !== undefined && { attempts }),
     ...(step.clientSecret !== undefined && { client_secret: step.clientSecret }),
     ...(step.nextAction !== undefined && { next_action: step.nextAction }),
     ...(row.decline_code !== null && { decline_code: row.decline_code }),

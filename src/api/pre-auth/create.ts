@@ -126,7 +126,7 @@ async function insertAll(tx: PoolClient, own: Ownership, order: Order): Promise<
   return true;
 }
 
-function rowOf({ caller, body, preAuthNo, channel, account }: Order, bodyHash: Buffer) {
+function rowOf({ caller, body, preAuthNo, decision, channel, account }: Order, bodyHash: Buffer) {
   const canCaptureAgain =
     capabilitiesOf(channel, account.contract).multipleCaptures || account.contract.multipleCaptures === true;
   return {
@@ -141,7 +141,7 @@ function rowOf({ caller, body, preAuthNo, channel, account }: Order, bodyHash: B
     multiple_captures: canCaptureAgain,
     customer_email: body.customer_email ?? null,
     description: body.description ?? null,
-    country: body.country ?? null,
+    country: decision.country?.code ?? null,
     return_url: body.return_url ?? null,
     notify_url: body.notify_url ?? null,
     metadata: body.metadata ?? {},

@@ -5,6 +5,7 @@ import { MAX_EXPIRES_IN_SECONDS } from '../../domain/expiry';
 import { MERCHANT_NUMBER } from '../../domain/ids';
 import { PRE_AUTH_STATUSES } from '../../domain/pre-auth';
 import { pageQuery } from '../pagination';
+import { wayFields } from '../routing/way-view';
 
 const number = z.string().regex(MERCHANT_NUMBER, 'must match [A-Za-z0-9._-]{1,64}');
 const channel = z.enum(CHANNELS);
@@ -109,6 +110,7 @@ export const preAuthView = z.object({
   currency: z.string(),
   amount_capturable: z.number().int(),
   amount_captured: z.number().int(),
+  ...wayFields,
   next_action: nextAction.optional(),
   description: z.string().optional(),
   metadata: z.record(z.string(), z.string()),

@@ -6,9 +6,20 @@ import { isClosed, isHeld } from '../../domain/pre-auth';
 import { CUSTOMER_STEP_PURPOSE } from '../../stores/pre-auths';
 import type { PreAuthRow } from '../../stores/pre-auths';
 import type { SecretBox } from '../../stores/secret-box';
+import { showWay } from '../routing/way-view';
+import type { PreAuthDeps } from './deps';
 import type { cancelView, captureView, preAuthView } from './schemas';
 
 const seconds = (date: Date) => Math.floor(date.getTime() / 1000);
+
+/** A hold that is asked for by itself: with the way it took to its channel. */
+export async function showWholePreAuth(
+  { db, box }: Pick<PreAuthDeps, 'db' | 'box'>,
+  row: PreAuthRow,
+): Promise<z.infer<typeof preAuthView>> {
+  const object = { merchantId: row.merchant_id, kind: 'pre_auth', no: row.pre_auth_no } as const;
+  return { ...showPreAuth(row, box), ...(await showWay(db, object)) };
+}
 
 /** @param box opens the customer's step; without it (lists) the secret stays closed */
 export function showPreAuth(row: PreAuthRow, box?: SecretBox): z.infer<typeof preAuthView> {

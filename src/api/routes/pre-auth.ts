@@ -10,7 +10,7 @@ import { cancelPreAuth, capturePreAuth } from '../pre-auth/commands';
 import { createPreAuth } from '../pre-auth/create';
 import type { PreAuthDeps } from '../pre-auth/deps';
 import * as schemas from '../pre-auth/schemas';
-import { showPreAuth } from '../pre-auth/view';
+import { showPreAuth, showWholePreAuth } from '../pre-auth/view';
 import { defineRoute } from '../route';
 import type { MerchantCaller, Route, RouteResponse } from '../route';
 import { z } from 'zod';
@@ -144,7 +144,7 @@ function byChannelNo(deps: PreAuthDeps): Route[] {
     errors: ['NOT_FOUND'],
     async handler({ caller, params, query }) {
       const row = await byChannel(deps, caller, query.channel, params.channel_pre_auth_no);
-      return { status: 200, data: showPreAuth(row, deps.box) };
+      return { status: 200, data: await showWholePreAuth(deps, row) };
     },
   });
   return [capture, cancel, read];
@@ -164,7 +164,7 @@ function byOwnNo(deps: PreAuthDeps): Route[] {
     },
     errors: ['NOT_FOUND'],
     async handler({ caller, params: { pre_auth_no: no } }) {
-      return { status: 200, data: showPreAuth(await byNo(deps, caller, no), deps.box) };
+      return { status: 200, data: await showWholePreAuth(deps, await byNo(deps, caller, no)) };
     },
   });
   const capture = defineRoute({
