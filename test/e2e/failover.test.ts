@@ -227,6 +227,7 @@ async function payAtStripe(no: string, amount: number): Promise<void> {
   const holdfastId = shop.workflowId(no);
   const form = {
     ...{ amount: String(amount), currency: 'usd', 'automatic_payment_methods[enabled]': 'true' },
+    'automatic_payment_methods[allow_redirects]': 'never',
     ...{ 'metadata[holdfast_id]': holdfastId, 'metadata[holdfast_call]': 'create/1' },
   };
   const response = await fetch(`${shop.system.sandbox.url}/v1/payment_intents`, {
