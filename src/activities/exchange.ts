@@ -91,6 +91,7 @@ export async function resend<S extends { readonly status: string }, R, Op extend
   call: ChannelCall<Op>,
   timeoutMs: number,
 ): Promise<SubjectReport<S, R>> {
+  mustBeOwn(subject, call);
   if (!mayReplay(evidenceOf(call), subject.limitsOf(call), deps.now())) {
     // Asked in another way at once, and not when the next attempt would be due.
     return { ...unsettled(deps, subject, call, 'the key cannot be replayed'), retryAfterMs: 0 };

@@ -25,6 +25,7 @@ export interface Orphan extends Money {
   readonly channel: ChannelName;
   readonly status: string;
   readonly expiresAtMs: number;
+  readonly maybeSent: boolean;
   readonly handedOut: boolean;
   /** Why this channel, by an account with this contract, could not take it; undefined: it can. */
   readonly refusalOf: (channel: ChannelName, contract: ChannelContract) => Refusal | undefined;
@@ -44,10 +45,10 @@ export async function nextStepOf(
   orphan: Orphan,
   end: CreateEnd,
 ): Promise<NextStep> {
-  const { object, handedOut, expiresAtMs } = orphan;
+  const { object, maybeSent, handedOut, expiresAtMs } = orphan;
   const tried = (await readAttempts(tx, object)).map(({ channel }) => channel);
   const decision = await readRanking(tx, object);
-  const scene = { decision, tried, handedOut, expiresAtMs, nowMs: deps.now() };
+  const scene = { decision, tried, maybeSent, handedOut, expiresAtMs, nowMs: deps.now() };
   const verdict = judgeFailover(end, scene);
   if (verdict.kind === 'go_on') {
     const account = await firstAble(deps, tx, orphan, verdict.candidates);

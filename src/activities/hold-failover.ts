@@ -39,7 +39,7 @@ export async function endHoldCreate(
   providerCode?: string,
 ): Promise<GivenHold | undefined> {
   const hold = toHold(row);
-  const orphan = orphanOf(row);
+  const orphan = orphanOf(row, call);
   const settles = callEndOf(call.id, end, providerCode);
   const step = await nextStepOf(deps, tx, orphan, end);
   switch (step.kind) {
@@ -64,12 +64,13 @@ export async function endHoldCreate(
   }
 }
 
-function orphanOf(row: PreAuthRow): Orphan {
+function orphanOf(row: PreAuthRow, { maybeSent }: Pick<ChannelCall, 'maybeSent'>): Orphan {
   const hold = toHold(row);
   const { world, channel, status, amount, currency, expiresAtMs } = hold;
   return {
     object: { ...holdObject(hold), kind: 'pre_auth' },
     ...{ world, channel, status, amount, currency, expiresAtMs },
+    maybeSent,
     handedOut: hold.channelPreAuthNo !== null || row.customer_step_sealed !== null || isClosed(status),
     refusalOf: (other, contract) => checkHoldAmount(other, { amount, currency }, contract),
   };

@@ -2,6 +2,7 @@
 import type { PoolClient } from 'pg';
 import { checkPaymentAmount } from '../channels/registry';
 import { isCertainlyUnsent } from '../domain/channel-call';
+import type { ChannelCall } from '../domain/channel-call';
 import { codeOfEnd } from '../domain/failover';
 import type { CreateEnd } from '../domain/failover';
 import { applyPaymentRefused, applyPaymentUntaken, isPaymentClosed, paymentObject } from '../domain/payment';
@@ -40,7 +41,7 @@ export async function endPaymentCreate(
   providerCode?: string,
 ): Promise<GivenPayment | undefined> {
   const payment = toPayment(row);
-  const orphan = orphanOf(row);
+  const orphan = orphanOf(row, call);
   const settles = callEndOf(call.id, end, providerCode);
   const step = await nextStepOf(deps, tx, orphan, end);
   switch (step.kind) {
@@ -63,13 +64,14 @@ export async function endPaymentCreate(
   }
 }
 
-function orphanOf(row: PaymentRow): Orphan {
+function orphanOf(row: PaymentRow, { maybeSent }: Pick<ChannelCall, 'maybeSent'>): Orphan {
   const payment = toPayment(row);
   const { world, channel, status, amount, currency, expiresAtMs } = payment;
   const isTaken = payment.channelPaymentNo !== null || row.customer_step_sealed !== null;
   return {
     object: { ...paymentObject(payment), kind: 'payment' },
     ...{ world, channel, status, amount, currency, expiresAtMs },
+    maybeSent,
     handedOut: payment.handedOut || isTaken || isPaymentClosed(status),
     refusalOf: (other, contract) => checkPaymentAmount(other, { amount, currency }, contract),
   };

@@ -132,11 +132,17 @@ export function showsAbsence(call: ChannelCall, snapshot: HoldSnapshot | undefin
  * the key was looked at, or in a step before it, or the channel does not know any more what money was to be held or taken of.
  */
 export function speaksOfLastSendOnly(
-  { operation, attempts, notSent }: Pick<ChannelCall<CallOperation>, 'operation' | 'attempts' | 'notSent'>,
+  {
+    operation,
+    attempts,
+    notSent,
+    maybeSent,
+  }: Pick<ChannelCall<CallOperation>, 'operation' | 'attempts' | 'notSent' | 'maybeSent'>,
   { code, ofPreparation }: Decline,
 ): boolean {
-  // Sends that never arrived have done nothing that this decline could be silent about.
-  if (attempts - notSent <= 1) return false;
+  // Sends that never arrived have done nothing that this decline could be silent about. The first send of a create is not
+  // counted: its mark tells of it.
+  if (!maybeSent && attempts - notSent <= 1) return false;
   if (code === 'account_invalid' || ofPreparation === true) return true;
   return code === 'object_not_found' && (operation === 'authorize' || operation === 'capture');
 }

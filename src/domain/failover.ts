@@ -46,6 +46,8 @@ export interface FailoverScene {
   readonly decision: { readonly level: RoutingLevel; readonly ranked: readonly ChannelId[] } | undefined;
   /** The channels of its creates so far, this one's included. */
   readonly tried: readonly ChannelId[];
+  /** An earlier send of this create may have arrived: whatever a repeat is told, that one may have been executed. */
+  readonly maybeSent: boolean;
   /** Its customer may have been given a next action. */
   readonly handedOut: boolean;
   readonly expiresAtMs: number;
@@ -53,7 +55,13 @@ export interface FailoverScene {
 }
 
 export type StopReason =
-  'not_retriable' | 'handed_out' | 'expired' | 'explicit_channel' | 'too_many_channels' | 'no_other_channel';
+  | 'not_retriable'
+  | 'maybe_executed'
+  | 'handed_out'
+  | 'expired'
+  | 'explicit_channel'
+  | 'too_many_channels'
+  | 'no_other_channel';
 
 export type FailoverVerdict =
   /** Try the first of these that can take it. */
@@ -62,8 +70,9 @@ export type FailoverVerdict =
 
 /** Pure. Whether a candidate still can take it (account, amount, capability, health) is for the caller to see. */
 export function judgeFailover(end: CreateEnd, scene: FailoverScene): FailoverVerdict {
-  const { decision, tried, handedOut, expiresAtMs, nowMs } = scene;
+  const { decision, tried, maybeSent, handedOut, expiresAtMs, nowMs } = scene;
   if (end.kind === 'declined' && !RETRIABLE_DECLINES[end.code]) return stop('not_retriable');
+  if (end.kind === 'declined' && maybeSent) return stop('maybe_executed');
   if (handedOut) return stop('handed_out');
   if (nowMs >= expiresAtMs) return stop('expired');
   if (decision?.level === 'explicit') return stop('explicit_channel');

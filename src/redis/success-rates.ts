@@ -162,6 +162,12 @@ function windowsOf(fields: Iterable<readonly [string, string]>): HealthWindows {
   return windows;
 }
 
+function isBucket(value: unknown): value is HealthBucket {
+  const bucket = (value ?? {}) as Record<keyof HealthBucket, unknown>;
+  const fields = ['atMs', 'successes', 'faults', 'declines', 'latencySumMs'] as const;
+  return fields.every((name) => typeof bucket[name] === 'number');
+}
+
 /** What a stranger has left there is as good as nothing. */
 function windowOf(text: string): HealthWindow | undefined {
   try {
@@ -169,7 +175,7 @@ function windowOf(text: string): HealthWindow | undefined {
     if (typeof faultsInRow !== 'number' || typeof answersInRow !== 'number') return undefined;
     // Lua writes an empty list as an empty object.
     return {
-      buckets: Array.isArray(buckets) ? (buckets as HealthBucket[]) : [],
+      buckets: Array.isArray(buckets) ? buckets.filter(isBucket) : [],
       ...{ faultsInRow, answersInRow },
     };
   } catch {

@@ -150,15 +150,26 @@ test.each([
   '%s declined as %s when it was sent before: of its last send only is %s',
   (operation, code, expected) => {
     const decline = { kind: 'declined', code, providerCode: 'X' } as const;
-    expect(speaksOfLastSendOnly({ operation, attempts: 2, notSent: 0 }, decline)).toBe(expected);
-    expect(speaksOfLastSendOnly({ operation, attempts: 1, notSent: 0 }, decline)).toBe(false);
+    expect(speaksOfLastSendOnly({ operation, attempts: 2, notSent: 0, maybeSent: false }, decline)).toBe(
+      expected,
+    );
+    expect(speaksOfLastSendOnly({ operation, attempts: 1, notSent: 0, maybeSent: false }, decline)).toBe(
+      false,
+    );
   },
 );
 
 test('a decline speaks for a send that never arrived', () => {
   const decline = { kind: 'declined', code: 'account_invalid', providerCode: 'X' } as const;
-  expect(speaksOfLastSendOnly({ operation: 'create', attempts: 3, notSent: 2 }, decline)).toBe(false);
-  expect(speaksOfLastSendOnly({ operation: 'create', attempts: 3, notSent: 1 }, decline)).toBe(true);
+  expect(
+    speaksOfLastSendOnly({ operation: 'create', attempts: 3, notSent: 2, maybeSent: false }, decline),
+  ).toBe(false);
+  expect(
+    speaksOfLastSendOnly({ operation: 'create', attempts: 3, notSent: 1, maybeSent: false }, decline),
+  ).toBe(true);
+  // The first send is not counted, its mark is.
+  const marked = { operation: 'create', attempts: 0, notSent: 0, maybeSent: true } as const;
+  expect(speaksOfLastSendOnly(marked, decline)).toBe(true);
 });
 
 test.each([
@@ -174,8 +185,12 @@ test.each(['card_declined', 'processing_error', 'hold_expired', 'invalid_state']
   'what is declined as %s before the money call says nothing of an earlier send',
   (code) => {
     const decline = { kind: 'declined', code, providerCode: 'X', ofPreparation: true } as const;
-    expect(speaksOfLastSendOnly({ operation: 'capture', attempts: 2, notSent: 0 }, decline)).toBe(true);
-    expect(speaksOfLastSendOnly({ operation: 'capture', attempts: 1, notSent: 0 }, decline)).toBe(false);
+    expect(
+      speaksOfLastSendOnly({ operation: 'capture', attempts: 2, notSent: 0, maybeSent: false }, decline),
+    ).toBe(true);
+    expect(
+      speaksOfLastSendOnly({ operation: 'capture', attempts: 1, notSent: 0, maybeSent: false }, decline),
+    ).toBe(false);
   },
 );
 

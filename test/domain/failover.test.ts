@@ -13,6 +13,7 @@ const NOW_MS = 1_764_000_000_000;
 const scene = (fields: Partial<FailoverScene> = {}): FailoverScene => ({
   decision: { level: 'smart', ranked: ['stripe', 'paypal', 'alipay'] },
   tried: ['stripe'],
+  maybeSent: false,
   handedOut: false,
   expiresAtMs: NOW_MS + 1,
   nowMs: NOW_MS,
@@ -43,6 +44,15 @@ test.each(DECLINE_CODES)('a create declined as %s', (code) => {
 test.each([NOT_SENT, ABSENT])('$kind goes on with the untried ones, in their order', (end) => {
   const tried = ['stripe', 'stripe', 'paypal'];
   expect(judgeFailover(end, scene({ tried }))).toEqual({ kind: 'go_on', candidates: ['alipay'] });
+});
+
+test('a decline of a repeat moves nothing while an earlier send may have been executed', () => {
+  const sent = scene({ maybeSent: true });
+  expect(judgeFailover(declined('account_invalid'), sent)).toEqual({
+    kind: 'stop',
+    reason: 'maybe_executed',
+  });
+  expect(judgeFailover({ kind: 'proved_absent' }, sent).kind).toBe('go_on');
 });
 
 test.each<[StopReason, Partial<FailoverScene>]>([

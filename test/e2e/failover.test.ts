@@ -198,6 +198,7 @@ it('makes one order at the next channel though the worker dies while it is asked
 it('finds money that arrives after all at the channel that was left', async () => {
   await shop.stripe.shut();
   const { payment_no: no, amount } = await shop.payments.open();
+  await shop.stripe.open();
   await payAtStripe(no, amount);
   const [late] = await eventually(
     'the late money',
@@ -208,7 +209,6 @@ it('finds money that arrives after all at the channel that was left', async () =
   expect(await eventTypesOf(shop.system, no)).toEqual(['payment.late_paid']);
   // The payment itself goes on where it is.
   expect((await shop.payments.get(no)).data).toMatchObject({ channel: 'paypal', status: 'requires_action' });
-  await shop.stripe.open();
   const path = `/api/v1/late-payments/${late?.id ?? ''}/refund`;
   expect((await shop.system.client().call(path, { json: {} })).status).toBeLessThan(300);
   await eventually(

@@ -61,7 +61,13 @@ function forgottenHold(n: number) {
 it('answers the same hold again from its row, and another one with a conflict', async () => {
   const { hold, closed } = forgottenHold(0);
   const again = await client.create(hold);
-  expect({ status: again.status, data: again.data }).toEqual({ status: 200, data: closed });
+  // A hold that is asked for by itself shows its way besides.
+  const {
+    routing: _routing,
+    attempts: _attempts,
+    ...told
+  } = closed as typeof closed & Record<string, unknown>;
+  expect({ status: again.status, data: again.data }).toEqual({ status: 200, data: told });
   expect(await client.create({ ...hold, amount: 1_000 })).toMatchObject({
     status: 409,
     code: 'PRE_AUTH_CONFLICT',
