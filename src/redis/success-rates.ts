@@ -28,6 +28,8 @@ export interface RateBatch {
 
 export interface ObservationBatch {
   readonly id: string;
+  /** Everybody is told at once; else they read it within the second. */
+  readonly isNews: boolean;
   readonly health: ReadonlyMap<ChannelId, HealthWindow>;
   readonly rates: readonly RateBatch[];
 }
@@ -36,7 +38,7 @@ export type HealthWindows = ReadonlyMap<ChannelId, HealthWindow>;
 
 /** All of it rejects when Redis is away. */
 export interface SuccessRates {
-  /** Adds a batch, and tells everybody. @returns the windows of all channels, this batch included */
+  /** Adds a batch, and tells everybody if it is news. @returns the windows of all channels, this batch included */
   write(batch: ObservationBatch): Promise<HealthWindows>;
   readHealth(): Promise<HealthWindows>;
   /** The last hour, a row for every cell of every bucket. */
@@ -48,7 +50,7 @@ export interface SuccessRates {
 /**
  * The merge is that of domain/routing/health.ts (mergeWindows).
  * KEYS health, batch, then a key for each bucket of rates; ARGV the batch as JSON, buckets and seconds of health, seconds of
- * a batch and of rates, most cells, channel of the message.
+ * a batch and of rates, most cells, channel of the message (empty: nobody is told).
  */
 const WRITE = `
 local function decoded(text)
@@ -106,7 +108,7 @@ if redis.call('SET', KEYS[2], '1', 'NX', 'EX', ARGV[4]) then
     end
     redis.call('EXPIRE', key, ARGV[5])
   end
-  redis.call('PUBLISH', ARGV[7], '')
+  if ARGV[7] ~= '' then redis.call('PUBLISH', ARGV[7], '') end
 end
 return redis.call('HGETALL', KEYS[1])`;
 
@@ -120,7 +122,7 @@ export function createSuccessRates(redis: Redis, prefix: string): SuccessRates {
       const keys = [healthKey, `${prefix}payment:router:batch:${batch.id}`];
       keys.push(...batch.rates.map(({ atMs }) => rateKey(atMs)));
       const limits = [HEALTH_BUCKETS, HEALTH_SECONDS, BATCH_SECONDS, RATE_SECONDS, MAX_CELLS];
-      const values = [textOf(batch), ...limits, observed];
+      const values = [textOf(batch), ...limits, batch.isNews ? observed : ''];
       const fields = (await redis.eval(WRITE, keys.length, ...keys, ...values)) as string[];
       return windowsOf(pairsOf(fields));
     },

@@ -1,6 +1,7 @@
 /**
  * What this process sees of the channels, and what all of them have seen. Noting costs no I/O: it is written in batches, off
- * the path. While Redis is away a process goes by what it sees itself, and what waits to be written stays bounded.
+ * the path: a fault, and what comes of a channel that others have trouble with, at once; the rest, which changes nobody's
+ * mind, once in a second. While Redis is away a process goes by what it sees itself, and what waits stays bounded.
  */
 import { randomUUID } from 'node:crypto';
 import { EMPTY_WINDOW, mergeWindows, observe } from '../domain/routing/health';
@@ -11,8 +12,9 @@ import type { ChannelId, ScoreView } from '../domain/routing/types';
 import { MAX_CELLS, RATE_BUCKETS, RATE_BUCKET_MS } from '../redis/success-rates';
 import type { HealthWindows, ObservationBatch, SuccessRates } from '../redis/success-rates';
 
-const FLUSH_MS = 100;
-const HEALTH_READ_MS = 1_000;
+/** How long news wait for others to go with. */
+const NEWS_MS = 100;
+const EXCHANGE_MS = 1_000;
 const RATES_READ_MS = 5_000;
 /** What others saw says nothing more when nobody has been able to read it for so long. */
 const SHARED_TRUST_MS = 60_000;
@@ -55,6 +57,8 @@ export interface ObservationsDeps {
 interface Batch {
   readonly id: string;
   readonly startedAtMs: number;
+  /** It may change what others think of a channel. */
+  isNews: boolean;
   readonly health: Map<ChannelId, HealthWindow>;
   /** By start of the bucket, then by cell. */
   readonly rates: Map<number, Map<string, ScoreRow>>;
@@ -62,6 +66,7 @@ interface Batch {
 
 export function createObservations({ rates, now, onSeen, onForgotten }: ObservationsDeps): Observations {
   let shared: HealthWindows = new Map();
+  let troubled: ReadonlySet<ChannelId> = new Set();
   let sharedRows: readonly ScoreRow[] = [];
   let view = NO_SCORES;
   let pending = emptyBatch(now());
@@ -75,14 +80,16 @@ export function createObservations({ rates, now, onSeen, onForgotten }: Observat
 
   function share(windows: HealthWindows): void {
     shared = windows;
+    troubled = new Set([...windows].filter(([, window]) => hasFaults(window)).map(([channel]) => channel));
     heardAtMs = now();
     onSeen(new Set([...windows.keys(), ...pending.health.keys()]));
   }
 
-  async function flush(): Promise<void> {
-    if (isWriting) return;
+  /** @returns true when all that waited is written, and what all have seen is read with it */
+  async function flush(): Promise<boolean> {
+    if (isWriting) return false;
     if (sending === undefined) {
-      if (isEmpty(pending)) return;
+      if (isEmpty(pending)) return false;
       sending = pending;
       pending = emptyBatch(now());
     }
@@ -91,23 +98,24 @@ export function createObservations({ rates, now, onSeen, onForgotten }: Observat
       const windows = await rates.write(toWrite(sending, now()));
       sending = undefined;
       share(windows);
+      if (pending.isNews) flushSoon();
+      return true;
     } catch {
-      // It is sent again, under its id, with the next of the regular reads.
+      return false; // It is sent again, under its id, with the next of the regular exchanges.
     } finally {
       isWriting = false;
     }
-    if (sending === undefined && !isEmpty(pending)) flushSoon();
   }
 
   function flushSoon(): void {
     flushTimer ??= setTimeout(() => {
       flushTimer = undefined;
       void flush();
-    }, FLUSH_MS).unref();
+    }, NEWS_MS).unref();
   }
 
-  async function readHealth(): Promise<void> {
-    if (sending !== undefined) await flush();
+  async function exchange(): Promise<void> {
+    if (await flush()) return;
     await rates.readHealth().then(share, () => {
       if (shared.size === 0 || now() - heardAtMs < SHARED_TRUST_MS) return;
       shared = new Map();
@@ -132,7 +140,8 @@ export function createObservations({ rates, now, onSeen, onForgotten }: Observat
       pending.health.set(channel, observe(known, outcome, Math.round(latencyMs), nowMs));
       countIn(pending, seen, nowMs);
       onSeen([channel]);
-      flushSoon();
+      pending.isNews ||= outcome === 'fault' || troubled.has(channel);
+      if (pending.isNews) flushSoon();
     },
     scores: () => view,
     windowOf(channel) {
@@ -142,13 +151,13 @@ export function createObservations({ rates, now, onSeen, onForgotten }: Observat
     news() {
       newsTimer ??= setTimeout(() => {
         newsTimer = undefined;
-        void readHealth();
-      }, FLUSH_MS / 2).unref();
+        void exchange();
+      }, NEWS_MS / 2).unref();
     },
     start() {
-      timers.add(setInterval(() => void readHealth(), HEALTH_READ_MS).unref());
+      timers.add(setInterval(() => void exchange(), EXCHANGE_MS).unref());
       timers.add(setInterval(() => void readRates(), RATES_READ_MS).unref());
-      void readHealth();
+      void exchange();
       void readRates();
     },
     async stop() {
@@ -161,16 +170,20 @@ export function createObservations({ rates, now, onSeen, onForgotten }: Observat
 }
 
 function emptyBatch(startedAtMs: number): Batch {
-  return { id: randomUUID(), startedAtMs, health: new Map(), rates: new Map() };
+  return { id: randomUUID(), startedAtMs, isNews: false, health: new Map(), rates: new Map() };
 }
 
 function isEmpty({ health }: Batch): boolean {
   return health.size === 0;
 }
 
-function toWrite({ id, startedAtMs, health, rates }: Batch, nowMs: number): ObservationBatch {
+function hasFaults({ buckets, faultsInRow }: HealthWindow): boolean {
+  return faultsInRow > 0 || buckets.some(({ faults }) => faults > 0);
+}
+
+function toWrite({ id, startedAtMs, isNews, health, rates }: Batch, nowMs: number): ObservationBatch {
   return {
-    id,
+    ...{ id, isNews },
     health: nowMs - startedAtMs < HEALTH_BATCH_MS ? health : new Map(),
     rates: [...rates].map(([atMs, cells]) => ({ atMs, rows: [...cells.values()] })),
   };

@@ -1,10 +1,12 @@
 /** What all processes have seen, in Redis: the same sums as the domain's, each batch once, within bounds. */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EMPTY_WINDOW, HEALTH_BUCKETS, mergeWindows, observe } from '../../src/domain/routing/health';
 import type { HealthOutcome, HealthWindow } from '../../src/domain/routing/health';
 import type { ScoreRow } from '../../src/domain/routing/scores';
 import { createSuccessRates, MAX_CELLS, RATE_BUCKETS, RATE_BUCKET_MS } from '../../src/redis/success-rates';
 import type { ObservationBatch, SuccessRates } from '../../src/redis/success-rates';
+import { createSubscriber } from '../../src/redis/subscriber';
 import { seededRandom } from '../../dev/seeded-random';
 import { connectRedis } from './rig';
 import type { RedisRig } from './rig';
@@ -21,7 +23,7 @@ afterEach(() => rig.close());
 const NOW_MS = 1_764_000_000_000 - (1_764_000_000_000 % RATE_BUCKET_MS);
 
 const batchOf = (given: Partial<ObservationBatch>): ObservationBatch => ({
-  ...{ id: randomUUID(), health: new Map(), rates: [] },
+  ...{ id: randomUUID(), isNews: true, health: new Map(), rates: [] },
   ...given,
 });
 const rowOf = (given: Partial<ScoreRow> = {}): ScoreRow => ({
@@ -57,6 +59,19 @@ test('a batch that is sent again counts once', async () => {
   await rates.write(batch);
   expect((await rates.write(batch)).get('stripe')?.faultsInRow).toBe(1);
   expect(await rates.readRates(NOW_MS)).toEqual([rowOf()]);
+});
+
+test('everybody is told of news, and of nothing else', async () => {
+  const subscriber = createSubscriber(rig.redis);
+  let heard = 0;
+  rates.listen(subscriber, () => (heard += 1));
+  await new Promise<void>((resolve) => subscriber.start(resolve));
+  const health = stripe(observe(EMPTY_WINDOW, 'success', 20, NOW_MS));
+  await rates.write(batchOf({ health, isNews: false }));
+  await rates.write(batchOf({ health }));
+  await sleep(200);
+  expect(heard).toBe(1);
+  subscriber.stop();
 });
 
 test('rows of a cell are added up; a bucket of an hour ago is no longer read; a country may be unknown', async () => {

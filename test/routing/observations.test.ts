@@ -45,6 +45,19 @@ test('what was seen is in the window at once, and in everybody’s soon', async 
   expect(observations.windowOf('stripe').faultsInRow).toBe(5);
 });
 
+test('what changes nobody’s mind waits for the next exchange; on top of trouble it is news', async () => {
+  const written = jest.spyOn(rates, 'write');
+  const answer: Observation = { ...FAULT, outcome: 'success' };
+  observations.note(answer);
+  const healthy = async () => (await rates.readHealth()).get('stripe')?.answersInRow;
+  await eventually('written', healthy, (row) => row === 1);
+  observations.note(FAULT);
+  await eventually('the fault', healthy, (row) => row === 0);
+  observations.note(answer);
+  await eventually('the answer after it', healthy, (row) => row === 1);
+  expect(written.mock.calls.map(([{ isNews }]) => isNews)).toEqual([false, true, true]);
+});
+
 test('without Redis it goes by what it sees; with Redis again that is written, once', async () => {
   observations.note(FAULT);
   await eventually(
