@@ -13,6 +13,7 @@ import { readPreAuthAndCalls } from '../stores/hold-with-call';
 import { readPreAuth, toHold } from '../stores/pre-auths';
 import { begin } from './begin';
 import { resend, send } from './exchange';
+import { recordAtOnce } from './hold-answer';
 import { holdSubject, waitsForUs } from './hold-subject';
 import type { ActivityDeps, HoldRef } from './deps';
 
@@ -29,7 +30,7 @@ export interface StepOutcome {
 export type Step = Command | { readonly kind: 'create'; readonly commandId: typeof CREATE_COMMAND_ID };
 
 export function createExecuteActivities(deps: ActivityDeps) {
-  /** The first attempt at a command, and the resumption of one that a crash cut off. */
+  /** The first attempt at a command, and the resumption of one that a crash cut off; its answer is recorded with it. */
   async function executeCommand(ref: HoldRef, step: Step): Promise<StepOutcome> {
     const { row, subject, next } = await begin(deps, {
       commandId: step.commandId,
@@ -46,7 +47,12 @@ export function createExecuteActivities(deps: ActivityDeps) {
     }
     const transmit = next.fresh ? send : resend;
     const report = await transmit(deps, subject, next.call, deps.exchangeTimeoutMs);
-    if (report.kind === 'answered') return { hold: null, report };
+    if (report.kind === 'answered') {
+      const recorded =
+        report.reading === undefined ? await recordAtOnce(deps, row, next.call, report.answer) : undefined;
+      if (recorded === undefined) return { hold: null, report };
+      return { hold: recorded.hold, report: { kind: 'settled', result: recorded.result } };
+    }
     const hasChanged = report.kind === 'moved' || report.kind === 'settled';
     if (!hasChanged) return { hold, report };
     return { hold: toHold(await mustRead(readPreAuth(deps.db, ref.merchantId, ref.preAuthNo), ref)), report };

@@ -9,7 +9,7 @@ import type { CreateEnd } from '../domain/failover';
 import { applyCreateDecline, applyUntaken, holdObject, isClosed } from '../domain/pre-auth';
 import type { Hold } from '../domain/pre-auth';
 import { readCommandNote } from '../stores/command-notes';
-import { readPreAuthAndCall } from '../stores/hold-with-call';
+import { lockPreAuthAndCall } from '../stores/hold-with-call';
 import { movePreAuth, toHold } from '../stores/pre-auths';
 import type { PreAuthRow } from '../stores/pre-auths';
 import { changing } from './changing';
@@ -84,7 +84,7 @@ export async function giveUpHoldCreate(
   end: CreateEnd,
 ): Promise<CallReport | undefined> {
   return changing<CallReport | undefined>(deps, async (tx) => {
-    const { row, call } = await readPreAuthAndCall(tx, ref, callId, 'locked');
+    const { row, call } = await lockPreAuthAndCall(tx, ref, callId);
     // Another run of this step may have settled it, or be sending it at this moment.
     if (call.state !== 'open' || (end.kind === 'not_sent' && !isCertainlyUnsent(call))) return undefined;
     const given = await endHoldCreate(deps, { tx, row, call }, end);
@@ -106,7 +106,7 @@ export function createHoldFailoverActivities(deps: ActivityDeps) {
     command: CancelCommand | ExpiryCommand,
   ): Promise<{ readonly hold: Hold; readonly isEnded: boolean }> {
     return changing(deps, async (tx) => {
-      const { row, call } = await readPreAuthAndCall(tx, ref, callId, 'locked');
+      const { row, call } = await lockPreAuthAndCall(tx, ref, callId);
       const hold = toHold(row);
       if (call.state !== 'open' || call.attempts > 0) return { hold, isEnded: isClosed(hold.status) };
       const isCancel = command.kind === 'cancel';

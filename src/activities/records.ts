@@ -1,37 +1,23 @@
 /** Activities that write what is known: row, event and outbox in one transaction, conditional on the current state. */
 import type { PoolClient } from 'pg';
 import type { HoldAnswer, HoldSnapshot } from '../domain/channel';
-import {
-  causeOf,
-  EXPIRY_COMMAND_ID,
-  LATE_RELEASE_COMMAND_ID,
-  resultOf,
-  settledBy,
-} from '../domain/channel-call';
+import { causeOf, resultOf } from '../domain/channel-call';
 import type { CallState, ChannelCall } from '../domain/channel-call';
 import type { CommandResult } from '../domain/commands';
 import { warningDue } from '../domain/expiry';
-import {
-  applyAttentionMet,
-  applyCreateDecline,
-  applyDecline,
-  applySnapshot,
-  holdObject,
-} from '../domain/pre-auth';
+import { applyAttentionMet, applyCreateDecline, applySnapshot, holdObject } from '../domain/pre-auth';
 import type { Hold, Transition } from '../domain/pre-auth';
 import type { CallEnd } from '../stores/channel-calls';
-import { moveHold } from '../stores/hold-transition';
-import { readPreAuthAndCall } from '../stores/hold-with-call';
+import { lockPreAuthAndCall } from '../stores/hold-with-call';
 import { appendNote } from '../stores/outbox';
 import { lockPreAuth, toHold } from '../stores/pre-auths';
 import type { PreAuthRow } from '../stores/pre-auths';
-import { callWhereNew } from './attention';
 import { changing } from './changing';
 import type { ActivityDeps, HoldRef } from './deps';
 import { successorOf } from './failover';
+import { endOf, resultBy, savingOf, transitionOf } from './hold-answer';
 import { endHoldCreate } from './hold-failover';
-import { moveOf, saveTransition, subjectOf } from './hold-saving';
-import type { Saving } from './hold-saving';
+import { saveTransition, subjectOf } from './hold-saving';
 
 /** An operator's word on an outcome that the channel will not tell any more. */
 export interface OperatorDecision {
@@ -48,15 +34,16 @@ export interface RecordOutcome {
 }
 
 export function createRecordActivities(deps: ActivityDeps) {
-  /** Settles the call and takes over what the answer says of the hold. A repeat finds it done and changes nothing. */
+  /**
+   * Settles the call and takes over what the answer says of the hold, under their locks: what could not be written at
+   * once (hold-answer.ts). A repeat finds it done and changes nothing.
+   */
   async function recordAnswer(
     ref: HoldRef,
     callId: string,
     answer: HoldAnswer,
     reading?: HoldSnapshot,
   ): Promise<RecordOutcome> {
-    const quick = reading === undefined ? await recordAtOnce(deps, ref, callId, answer) : undefined;
-    if (quick !== undefined) return quick;
     return settleOnce(ref, callId, async (tx, row, call) => {
       const settles = endOf(row, call, answer);
       if (answer.kind === 'declined' && call.operation === 'create') {
@@ -76,7 +63,7 @@ export function createRecordActivities(deps: ActivityDeps) {
     work: (tx: PoolClient, row: PreAuthRow, call: ChannelCall) => Promise<RecordOutcome>,
   ): Promise<RecordOutcome> {
     return changing(deps, async (tx) => {
-      const { row, call } = await readPreAuthAndCall(tx, ref, callId, 'locked');
+      const { row, call } = await lockPreAuthAndCall(tx, ref, callId);
       const before = toHold(row);
       if (call.state === 'open') return work(tx, row, call);
       const result = resultOf(call, call.state, call.declineCode, before);
@@ -132,29 +119,6 @@ interface Settlement {
   readonly settles: CallEnd;
 }
 
-/**
- * The usual way: read, judge, and write in one statement that writes nothing when hold or call have moved on meanwhile.
- * @returns undefined when they have, when more than one transition follows, or another channel may: then it is done under
- * their locks
- */
-async function recordAtOnce(
-  deps: ActivityDeps,
-  ref: HoldRef,
-  callId: string,
-  answer: HoldAnswer,
-): Promise<RecordOutcome | undefined> {
-  const { row, call } = await readPreAuthAndCall(deps.db, ref, callId, 'unlocked');
-  if (call.state !== 'open' || (answer.kind === 'declined' && call.operation === 'create')) return undefined;
-  const transition = transitionOf(toHold(row), call, answer);
-  if (transition === null) return undefined;
-  const settles = endOf(row, call, answer);
-  const moved = await moveHold(deps.db, moveOf(deps, row, transition, savingOf(call, answer, settles)));
-  if (moved === undefined) return undefined;
-  if (moved.told > 0) deps.ringOutbox();
-  callWhereNew(deps, holdObject(transition.next), toHold(row), transition.next);
-  return { hold: transition.next, result: resultBy(settles, call, transition.next) };
-}
-
 async function applyAnswer(
   deps: ActivityDeps,
   { tx, row, call, settles }: Settlement,
@@ -167,40 +131,6 @@ async function applyAnswer(
   const current = reading === undefined ? row : await mustLock(tx, toHold(row));
   const transition = transitionOf(toHold(current), call, answer);
   return saveTransition(deps, tx, current, transition, savingOf(call, answer, settles));
-}
-
-/** What an answer makes of the hold. */
-function transitionOf(hold: Hold, call: ChannelCall, answer: HoldAnswer): Transition | null {
-  if (answer.kind !== 'declined')
-    return applySnapshot(hold, answer.snapshot, causeOf(call)) ?? applyAttentionMet(hold);
-  if (call.operation === 'create') throw new Error('a declined create is ended by itself');
-  // The customer may approve again with another means, so an authorization that was declined changes nothing.
-  return call.operation === 'authorize'
-    ? applyAttentionMet(hold)
-    : applyDecline(hold, call.operation, answer.code, call.amount);
-}
-
-/** Releases that no merchant has asked for: their reason is not the hold's. */
-const OUR_RELEASES: ReadonlySet<string> = new Set([EXPIRY_COMMAND_ID, LATE_RELEASE_COMMAND_ID]);
-
-function savingOf(call: ChannelCall, answer: HoldAnswer, settles: CallEnd): Saving {
-  const isDeclined = answer.kind === 'declined';
-  const isMerchants = call.operation === 'cancel' && !OUR_RELEASES.has(call.commandId);
-  return {
-    settles,
-    cancelReason: !isDeclined && isMerchants ? (call.reason ?? undefined) : undefined,
-  };
-}
-
-/** How an answer ends its call. */
-function endOf(row: PreAuthRow, call: ChannelCall, answer: HoldAnswer): CallEnd {
-  const callId = call.id;
-  if (answer.kind === 'declined') return { callId, state: 'declined', outcome: declineOutcome(answer) };
-  return { callId, state: settledBy(call, toHold(row), answer.snapshot) ?? 'executed', outcome: {} };
-}
-
-function resultBy({ state, outcome }: CallEnd, call: ChannelCall, hold: Hold): CommandResult {
-  return resultOf(call, state, (outcome['decline_code'] as string | undefined) ?? null, hold);
 }
 
 /** What an operator's word makes of the hold, told as if the channel had said it. */
@@ -227,10 +157,6 @@ function decidedTransition(hold: Hold, call: ChannelCall, outcome: CallState): T
   };
   // A late release changes nothing of a hold that is closed but the question that is answered now.
   return applySnapshot(hold, snapshot, causeOf(call)) ?? applyAttentionMet(hold);
-}
-
-function declineOutcome(decline: Extract<HoldAnswer, { kind: 'declined' }>) {
-  return { decline_code: decline.code, provider_code: decline.providerCode };
 }
 
 async function mustLock(tx: PoolClient, ref: HoldRef): Promise<PreAuthRow> {

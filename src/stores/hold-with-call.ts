@@ -42,25 +42,19 @@ export async function readPreAuthAndCalls(
   return { row, calls: openAndOwn(calls, commandId) };
 }
 
-const READ_WITH_CALL = `
-SELECT ${COLUMNS} FROM pre_auths h JOIN ${CALLS_OF_HOLD}
-WHERE h.merchant_id = $1 AND h.pre_auth_no = $2 AND c.id = $3`;
-
 // Both rows are locked: whoever waited for the hold's lock then reads both as they are, not as they were when it asked.
-const LOCK_WITH_CALL = `${READ_WITH_CALL} FOR NO KEY UPDATE`;
+const LOCK_WITH_CALL = `
+SELECT ${COLUMNS} FROM pre_auths h JOIN ${CALLS_OF_HOLD}
+WHERE h.merchant_id = $1 AND h.pre_auth_no = $2 AND c.id = $3
+FOR NO KEY UPDATE`;
 
-/**
- * A hold and one of its calls.
- * @param how `locked` until the transaction ends, for those who are about to settle the call under their locks
- */
-export async function readPreAuthAndCall(
-  q: Queryable,
+/** A hold and one of its calls, both locked until the transaction ends. */
+export async function lockPreAuthAndCall(
+  tx: Queryable,
   { merchantId, preAuthNo }: { readonly merchantId: string; readonly preAuthNo: string },
   callId: string,
-  how: 'unlocked' | 'locked',
 ): Promise<{ row: PreAuthRow; call: ChannelCall }> {
-  const text = how === 'locked' ? LOCK_WITH_CALL : READ_WITH_CALL;
-  const row = (await q.query<Joined>(text, [merchantId, preAuthNo, callId])).rows[0];
+  const row = (await tx.query<Joined>(LOCK_WITH_CALL, [merchantId, preAuthNo, callId])).rows[0];
   if (row === undefined) throw new Error(`hold ${preAuthNo} has no channel call ${callId}`);
   return { row, call: toCall(callIn(row)) };
 }
