@@ -1,6 +1,6 @@
 /**
- * The relay: claims what is due in the outbox, sends it, records the outcomes, and again. One loop, so that claims and
- * records take turns on the same rows; only the deliveries themselves run at the same time.
+ * The relay: claims what is due in the outbox, sends it, records the outcomes. Two loops, each with one statement at a time:
+ * a place of an endpoint is free again when its outcome is recorded, and that must not wait for a claim.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AttemptResult, DeliveryJob } from '../../domain/webhook/delivery-policy';
@@ -15,6 +15,7 @@ import { claimProbes } from '../../stores/webhook-probes';
 import { FailureLanes } from './failure-lanes';
 import { isSuccess } from './recorder';
 import type { Recorder } from './recorder';
+import { Turns } from './turns';
 
 const CLAIM_MAX = 200;
 const BUSY_POLL_MS = 200;
@@ -22,8 +23,7 @@ const IDLE_POLL_MS = 1_000;
 const PROBES_EVERY_MS = 500;
 const TROUBLE_PAUSE_MS = 500;
 const DRAIN_PAUSE_MS = 20;
-/** The longest pause between turns under load, unless so many outcomes wait: small claims cost almost as much as large ones. */
-const PACE_MAX_MS = 30;
+/** So many outcomes are recorded, and so many free places filled, without waiting for more. */
 const FULL_TURN = 75;
 /** Of the places of a process, what one merchant may have. */
 const MERCHANT_SHARE = 0.25;
@@ -75,17 +75,20 @@ class RelayLoop {
   private readonly failures: FailureLanes;
   private readonly merchants = new MerchantCounts();
   private inFlight = 0;
+  /** Places that have become free since the last claim. */
+  private freed = 0;
   private stopping = false;
   private cursor = FIRST_LANE;
   private hasMore = true;
   private probesAtMs = 0;
-  private turnAtMs = 0;
-  /** Rows that this turn has claimed. */
-  private claimed = 0;
-  private isAwake = false;
-  private rouse: () => void = () => undefined;
+  /** Outcomes cannot be written: what is not known to be delivered is not added to. */
+  private isRecordingInTrouble = false;
+  private readonly claims: Turns;
+  private readonly records: Turns;
 
   constructor(private readonly deps: RelayDeps) {
+    this.claims = new Turns(deps.now);
+    this.records = new Turns(deps.now);
     // A failure that is written may have shut a gate or made room in its lane.
     this.failures = new FailureLanes(deps, () => this.wake());
   }
@@ -93,57 +96,62 @@ class RelayLoop {
   /** News: something may have become due. */
   wake(): void {
     this.hasMore = true;
-    this.rouseNow();
+    this.claims.ring();
   }
 
   stop(): void {
     this.stopping = true;
-    this.rouseNow();
+    this.claims.ring();
+    this.records.ring();
   }
 
   async run(): Promise<void> {
+    await Promise.all([this.claimOn(), this.recordOn()]);
+    await this.drain();
+  }
+
+  private async claimOn(): Promise<void> {
     while (!this.stopping) {
       try {
-        await this.pace();
-        await this.record();
+        await this.claims.pace(() => this.stopping || this.freed >= FULL_TURN);
+        this.freed = 0;
         await this.claim();
-        if (this.finished.length === 0 && !this.hasMore) await this.rest();
+        if (!this.hasMore) await this.rest();
       } catch (error) {
         this.deps.log.warn({ err: error }, 'the relay could not reach the outbox; trying again');
         await sleep(TROUBLE_PAUSE_MS);
       }
     }
-    await this.drain();
   }
 
-  /** A turn that claimed n rows is followed by the next n ms after it began: at once in calm, in large batches under load. */
-  private async pace(): Promise<void> {
-    const paceMs = Math.min(this.claimed, PACE_MAX_MS);
-    const restMs = this.turnAtMs + paceMs - this.deps.now();
-    // A clock that was set back is not waited for.
-    if (restMs > 0 && restMs <= paceMs && !this.isTurnFull()) {
-      await this.pause(restMs, () => this.isTurnFull() || this.stopping);
+  private async recordOn(): Promise<void> {
+    while (!this.stopping) {
+      try {
+        await this.records.pace(() => this.stopping || this.finished.length >= FULL_TURN);
+        await this.record();
+        this.isRecordingInTrouble = false;
+        if (this.finished.length === 0) await this.records.rest(IDLE_POLL_MS);
+      } catch (error) {
+        this.isRecordingInTrouble = true;
+        this.deps.log.warn({ err: error }, 'outcomes could not be recorded; trying again');
+        await sleep(TROUBLE_PAUSE_MS);
+      }
     }
-    this.turnAtMs = this.deps.now();
-    this.claimed = 0;
-  }
-
-  private isTurnFull(): boolean {
-    return this.finished.length >= FULL_TURN;
   }
 
   /** Successes at once, in one statement; failures take longer and go their own way, so that nobody waits for them. */
   private async record(): Promise<void> {
-    while (this.finished.length > 0) {
-      const batch = this.finished.slice(0, RECORD_MAX);
-      const successes = batch.filter(({ result }) => isSuccess(result));
-      // Outcomes that cannot be written stay where they are: they count against what may be in flight.
-      if (successes.length > 0) await this.deps.recorder.record(successes);
-      this.finished.splice(0, batch.length);
-      this.failures.add(batch.filter(({ result }) => !isSuccess(result)));
-      this.inFlight -= batch.length;
-      this.wake();
-    }
+    const batch = this.finished.slice(0, RECORD_MAX);
+    if (batch.length === 0) return;
+    const successes = batch.filter(({ result }) => isSuccess(result));
+    // Outcomes that cannot be written stay where they are: they count against what may be in flight.
+    if (successes.length > 0) await this.deps.recorder.record(successes);
+    this.finished.splice(0, batch.length);
+    this.failures.add(batch.filter(({ result }) => !isSuccess(result)));
+    this.inFlight -= batch.length;
+    this.freed += batch.length;
+    this.records.count(batch.length);
+    this.wake();
   }
 
   private async claim(): Promise<void> {
@@ -156,7 +164,8 @@ class RelayLoop {
     // One claim may go to one merchant whole: with what it has already, that is less than half of the places.
     const max = Math.min(CLAIM_MAX, share, settings.maxInFlight - this.inFlight);
     // A failure that is not written yet must not be overtaken by a second attempt.
-    const isHeldUp = this.failures.isInTrouble || this.failures.count >= UNRECORDED_MAX;
+    const isInTrouble = this.isRecordingInTrouble || this.failures.isInTrouble;
+    const isHeldUp = isInTrouble || this.failures.count >= UNRECORDED_MAX;
     const isWanted = this.hasMore && max > 0 && !isHeldUp;
     this.hasMore = false;
     if (!isWanted) return;
@@ -166,7 +175,7 @@ class RelayLoop {
       passOver: this.merchants.atLeast(share),
     });
     this.dispatch(leases);
-    this.claimed = leases.length;
+    this.claims.count(leases.length);
     this.cursor = cursor;
     // A rotation that is not complete goes on at once.
     this.hasMore ||= cursor !== FIRST_LANE;
@@ -194,35 +203,14 @@ class RelayLoop {
     const result = await this.deps.send(lease.job);
     this.merchants.end(lease.merchantId);
     this.finished.push({ lease, result });
-    this.rouseNow();
+    this.records.ring();
   }
 
-  private rouseNow(): void {
-    this.isAwake = true;
-    this.rouse();
-  }
-
-  /** Until an outcome, news, the next probe, or the time to look again. */
+  /** Until news, a free place, the next probe, or the time to look again. */
   private async rest(): Promise<void> {
-    this.isAwake = false;
     const pollMs = this.inFlight > 0 ? BUSY_POLL_MS : IDLE_POLL_MS;
     const probeInMs = Math.max(this.probesAtMs - this.deps.now(), 1);
-    const isRoused = await this.pause(Math.min(pollMs, probeInMs), () => this.isAwake);
-    if (!isRoused) this.hasMore = true;
-  }
-
-  /** @returns whether `isOver` ended it, which is asked whenever something happens, rather than the time */
-  private async pause(ms: number, isOver: () => boolean): Promise<boolean> {
-    return new Promise((resolve) => {
-      const end = (isRoused: boolean) => {
-        clearTimeout(timer);
-        this.rouse = () => undefined;
-        resolve(isRoused);
-      };
-      const timer = setTimeout(() => end(false), ms);
-      this.rouse = () => isOver() && end(true);
-      this.rouse();
-    });
+    if (!(await this.claims.rest(Math.min(pollMs, probeInMs)))) this.hasMore = true;
   }
 
   private get unfinished(): number {
