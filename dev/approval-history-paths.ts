@@ -6,23 +6,25 @@ import type { Hold, PreAuthStatus } from '../src/domain/pre-auth';
 import { CALL_ID, LONG_MS, objectScript, resync, unsettled } from './history-script';
 import type { Answered, HistoryScript } from './history-script';
 
-type HoldAnswered = Answered<'executeCommand' | 'recordAnswer' | 'readHold' | 'settleCall'>;
+export type HoldAnswered = Answered<
+  'executeCommand' | 'recordAnswer' | 'readHold' | 'settleCall' | 'settleByOperator' | 'endUntakenHold'
+>;
 
 const NO = 'channel-hold-1';
 const AMOUNT = 50_000;
 
-function newHold(): Hold {
+export function newHold(lifeMs = LONG_MS): Hold {
   const nowMs = Date.now();
   return {
     ...{ merchantId: randomUUID(), preAuthNo: `PA-${randomUUID()}`, orderNo: 'REC-1', world: 'test' },
     ...{ channel: 'paypal', channelAccountId: randomUUID(), channelPreAuthNo: null, currency: 'USD' },
     ...{ amount: AMOUNT, amountCapturable: 0, amountCaptured: 0, status: 'requires_payment_method' },
-    ...{ createdAtMs: nowMs, expiresAtMs: nowMs + LONG_MS, warnedAtMs: nowMs, needsAttention: null },
+    ...{ createdAtMs: nowMs, expiresAtMs: nowMs + lifeMs, warnedAtMs: nowMs, needsAttention: null },
     ...{ version: 1, multipleCaptures: false },
   };
 }
 
-const as = (hold: Hold, status: PreAuthStatus): Hold => ({
+export const as = (hold: Hold, status: PreAuthStatus): Hold => ({
   ...{ ...hold, status, version: hold.version + 1, channelPreAuthNo: NO },
   amountCapturable: status === 'requires_capture' ? AMOUNT : 0,
   amountCaptured: status === 'succeeded' ? AMOUNT : 0,
@@ -42,11 +44,11 @@ const answered = (status: HoldSnapshot['status']) =>
     },
   }) as const;
 
-const executed = (hold: Hold, status: HoldSnapshot['status']): HoldAnswered => [
+export const executed = (hold: Hold, status: HoldSnapshot['status']): HoldAnswered => [
   'executeCommand',
   { hold, report: answered(status) },
 ];
-const recorded = (hold: Hold): HoldAnswered => [
+export const recorded = (hold: Hold): HoldAnswered => [
   'recordAnswer',
   { hold, result: { kind: 'done', amount: AMOUNT, hold } },
 ];

@@ -50,7 +50,7 @@ export interface NewHold {
 }
 
 interface Call {
-  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly body?: unknown;
   readonly idempotencyKey?: string;
 }
@@ -90,7 +90,7 @@ export interface DemoMerchant {
   readonly webhookSecret: string;
 }
 
-/** A merchant and an API key of its test world. */
+/** A merchant of the highest tier in its test world, and an API key there: a demo asks often whether something has happened. */
 export async function createDemoMerchant(
   apiUrl: string,
   adminKey: string,
@@ -103,7 +103,10 @@ export async function createDemoMerchant(
     webhook_secrets: { live: string; test: string };
   }>('/api/v1/admin/merchants', { name });
   const merchantId = merchant.merchants.test.id;
-  const { key } = await admin<{ key: string }>(`/api/v1/admin/merchants/${merchantId}/api-keys`, {
+  const path = `/api/v1/admin/merchants/${merchantId}`;
+  const call = { method: 'PATCH', body: { tier: 'premium' } } as const;
+  await expectOk(`PATCH ${path}`, callApi(apiUrl, adminKey, path, call));
+  const { key } = await admin<{ key: string }>(`${path}/api-keys`, {
     name: 'demo',
   });
   return {

@@ -10,15 +10,16 @@ import { cancelPaymentUpdate, paymentStateQuery } from '../src/workflows/message
 import { CALL_ID, LONG_MS, POLL_MS, objectScript, resync, unsettled } from './history-script';
 import type { Answered, HistoryScript } from './history-script';
 
-type PaymentAnswered = Answered<
+export type PaymentAnswered = Answered<
   | 'executePayment'
   | 'recordPaymentAnswer'
   | 'readPaymentObject'
   | 'settlePaymentCall'
   | 'settlePaymentByOperator'
+  | 'endUntakenPayment'
 >;
 
-interface PaymentPath extends Omit<HistoryScript, 'make'> {
+export interface PaymentPath extends Omit<HistoryScript, 'make'> {
   /** @param payment as it was made: it ends `lifeMs` from now */
   readonly answers: (payment: Payment) => readonly PaymentAnswered[];
   readonly lifeMs: number;
@@ -46,20 +47,20 @@ const answer = (status: PaymentSnapshot['status']): PaymentAnswer => ({
   kind: status === 'requires_action' || status === 'processing' ? 'pending' : 'done',
   snapshot: snapshot(status),
 });
-const as = (payment: Payment, status: PaymentStatus): Payment => ({
+export const as = (payment: Payment, status: PaymentStatus): Payment => ({
   ...{ ...payment, status, version: payment.version + 1, handedOut: true },
   channelPaymentNo: status === 'pending' || status === 'failed' ? null : NO,
 });
 
-const answered = (payment: Payment, status: PaymentSnapshot['status']): PaymentAnswered => [
+export const answered = (payment: Payment, status: PaymentSnapshot['status']): PaymentAnswered => [
   'executePayment',
   { payment, report: { kind: 'answered', callId: CALL_ID, answer: answer(status) } },
 ];
-const recorded = (payment: Payment, completionDue = false): PaymentAnswered => [
+export const recorded = (payment: Payment, completionDue = false): PaymentAnswered => [
   'recordPaymentAnswer',
   { payment, result: { kind: 'done' }, completionDue },
 ];
-const read = (payment: Payment, completionDue = false): PaymentAnswered => [
+export const read = (payment: Payment, completionDue = false): PaymentAnswered => [
   'readPaymentObject',
   { payment, answered: true, completionDue },
 ];
@@ -74,6 +75,12 @@ const cancel = (workflow: WorkflowHandle) =>
   workflow.executeUpdate(cancelPaymentUpdate, {
     args: [{ kind: 'cancel', commandId: randomUUID(), by: 'api' }],
   });
+
+/** An operator's word, as soon as it is asked for. */
+export async function decide(workflow: WorkflowHandle): Promise<void> {
+  while ((await workflow.query(paymentStateQuery)).payment?.needsAttention == null) await sleep(POLL_MS);
+  await workflow.signal('settle', { by: 'operator', reason: 'not there', outcome: 'not_executed' });
+}
 
 const declined: PaymentPath = {
   name: 'payment-declined',
@@ -116,10 +123,7 @@ const decidedByOperator: PaymentPath = {
       ],
     ];
   },
-  async drive(workflow) {
-    while ((await workflow.query(paymentStateQuery)).payment?.needsAttention == null) await sleep(POLL_MS);
-    await workflow.signal('settle', { by: 'operator', reason: 'not there', outcome: 'not_executed' });
-  },
+  drive: decide,
   ends: 'failed',
 };
 
@@ -232,9 +236,10 @@ const PATHS: readonly PaymentPath[] = [
   resumed,
 ];
 
-export const PAYMENT_PATHS: readonly HistoryScript[] = PATHS.map((path) =>
+export const paymentScript = (path: PaymentPath): HistoryScript =>
   objectScript(path, () => {
     const payment = newPayment(path.lifeMs);
     return { object: paymentObject(payment), answers: path.answers(payment) };
-  }),
-);
+  });
+
+export const PAYMENT_PATHS: readonly HistoryScript[] = PATHS.map(paymentScript);

@@ -14,6 +14,7 @@ import { registerSearchAttributes } from '../src/temporal/search-attributes';
 import { createWebhookGateway } from '../src/temporal/webhook-gateway';
 import { WEBHOOK_SWEEP_WORKFLOW, webhookDeliveryWorkflowId } from '../src/workflows/messages';
 import { APPROVAL_PATHS } from './approval-history-paths';
+import { FAILOVER_PATHS } from './failover-history-paths';
 import { writeHistory } from './history-file';
 import { HISTORY_PATHS } from './history-paths';
 import type { HistoryScript } from './history-script';
@@ -49,7 +50,8 @@ const SCRIPTED = [
   ...['executeCommand', 'recordAnswer', 'readHold', 'settleCall'],
   ...['executePayment', 'recordPaymentAnswer', 'readPaymentObject', 'settlePaymentCall'],
   ...['executeRefund', 'recordRefundAnswer', 'readRefundObject', 'settleRefundCall'],
-  ...['settlePaymentByOperator', 'settleRefundByOperator', 'attemptRetry'],
+  ...['settleByOperator', 'settlePaymentByOperator', 'settleRefundByOperator', 'attemptRetry'],
+  ...['endUntakenHold', 'endUntakenPayment'],
 ];
 
 const activities = {
@@ -89,7 +91,7 @@ const DELIVERIES: readonly HistoryScript[] = DELIVERY_PATHS.map((path) => ({
   },
 }));
 
-const SCRIPTS = [...APPROVAL_PATHS, ...PAYMENT_PATHS, ...REFUND_PATHS, ...DELIVERIES];
+const SCRIPTS = [...APPROVAL_PATHS, ...PAYMENT_PATHS, ...FAILOVER_PATHS, ...REFUND_PATHS, ...DELIVERIES];
 
 async function keep(path: { name: string; ends?: string }, workflow: WorkflowHandle): Promise<void> {
   const ended: unknown = await Promise.race([workflow.result(), sleep(CLOSE_TIMEOUT_MS, 'timed out')]);

@@ -18,6 +18,7 @@ import { createRedis } from './redis/client';
 import { createNoteFailed } from './redis/failed-webhooks';
 import { DEFAULT_HEALTH_LIMITS } from './domain/routing/health';
 import { createChannelCache } from './redis/channel-cache';
+import { createProbes } from './redis/probes';
 import { createSubscriber } from './redis/subscriber';
 import { createSuccessRates } from './redis/success-rates';
 import { createRouter } from './routing/router';
@@ -116,6 +117,7 @@ export function createRouterOf({ config, log, db }: Foundation, redis: Redis): R
   return createRouter({
     ...{ log, policy, limits: DEFAULT_HEALTH_LIMITS },
     cache: createChannelCache(redis, config.REDIS_KEY_PREFIX),
+    probes: createProbes(redis, config.REDIS_KEY_PREFIX),
     rates: createSuccessRates(redis, config.REDIS_KEY_PREFIX),
     subscriber: createSubscriber(redis),
     loadConfig: () => loadRoutingConfig(db),

@@ -1,21 +1,16 @@
 /** The stories of payments: one at each channel, and one whose answer was lost. Amounts in minor units. */
-import { randomUUID } from 'node:crypto';
 import type { Books as PayPalBooks } from '../paypal-sandbox/books';
-import { workflowIdOf } from '../../src/domain/ids';
 import { askSandbox } from '../demo-client';
 import { money } from '../terminal';
 import { CHANNEL_TITLES, readChannelBooks } from './channel-books';
 import type { ChannelName } from './channel-books';
 import { approveAtPayPal, claimRefund, mineBlocks, payAtAlipay, payAtStripe, sendCoins } from './customers';
-import { PaymentClient } from './payment-client';
 import type { Payment, Refund } from './payment-client';
+import { BACK, clientOf, counted, create, workflowOf } from './payment-steps';
 import type { Stage } from './stage';
 import { WAIT_MS } from './steps';
 import type { Telling } from './steps';
 import type { Story } from './story';
-
-/** Where pages of channels send the guest back to. */
-const BACK = { return_url: 'https://hotel.example/thanks' };
 
 const CARD: Telling = {
   title: '8  A room paid by card',
@@ -114,27 +109,17 @@ const LOST: Telling = {
 
 export const PAYMENT_STORIES: readonly Telling[] = [CARD, PAYPAL, ALIPAY, CRYPTO, LOST];
 
-const clientOf = ({ apiUrl, seed }: Stage) => new PaymentClient(apiUrl, seed.apiKey);
-
 const pause = () => new Promise((resolve) => setTimeout(resolve, 50));
-
-const workflowOf = ({ seed }: Stage, { payment_no: no }: Payment) =>
-  workflowIdOf({ merchantId: seed.merchantId, kind: 'payment', no });
 
 function open(
   stage: Stage,
   story: Story,
   wanted: { readonly channel: ChannelName; readonly amount: number; readonly return_url?: string },
 ): Promise<Payment> {
-  const body = {
-    order_no: `DEMO-${randomUUID().slice(0, 8)}`,
-    currency: story.currency,
-    ...wanted,
-  };
   return story.step(
     wanted.amount,
     ({ payment_no: no, status }) => `asked for: ${no}, ${status}`,
-    () => clientOf(stage).create(body),
+    () => create(stage, { currency: story.currency, ...wanted }),
   );
 }
 
@@ -221,8 +206,6 @@ async function end(stage: Stage, story: Story, payment: Payment, ending: Ending)
   );
   return id;
 }
-
-const counted = (count: number, thing: string) => `${count} ${thing}${count === 1 ? '' : 's'}`;
 
 const THING: Readonly<Record<ChannelName, string>> = {
   stripe: 'PaymentIntent',

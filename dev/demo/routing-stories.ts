@@ -1,14 +1,12 @@
 /** Two stories of routing: one order under the four modes, and a channel that is down. Amounts in minor units. */
-import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { workflowIdOf } from '../../src/domain/ids';
 import { ROUTING_MODES } from '../../src/domain/routing/types';
 import { askSandbox } from '../demo-client';
 import { money } from '../terminal';
 import { readChannelBooks } from './channel-books';
 import type { ChannelName } from './channel-books';
-import { PaymentClient } from './payment-client';
 import type { Payment } from './payment-client';
+import { BACK, counted, create, workflowOf } from './payment-steps';
 import { quote, quoteBest, readRouted } from './routing-client';
 import type { Decision, RoutedPayment } from './routing-client';
 import type { Stage } from './stage';
@@ -16,9 +14,8 @@ import { WAIT_MS } from './steps';
 import type { Telling } from './steps';
 import type { Story } from './story';
 
-const BACK = { return_url: 'https://hotel.example/thanks' };
 /** Nobody pays most of these orders: they close by themselves. */
-const EXPIRES_IN = 120;
+const COMMON = { expires_in: 120, ...BACK };
 /** More than put a channel out of service. */
 const ORDERS_AT_ONCE = 12;
 const POLL_MS = 100;
@@ -51,13 +48,12 @@ const MODES: Telling = {
       'Mode geographic',
       `${geographic.channel}: at home in ${order.country} (${home} of 100)`,
     );
-    const payment = await place(stage, story, order);
-    const { routing } = await readRouted(stage, payment.payment_no);
+    const payment = await place(stage, story, order, 'asked for without a channel');
+    const { channel, routing } = payment;
     story.check(
-      payment.channel === routing.channel &&
-        (routing.channel === balanced.channel || routing.explored === true),
+      channel === routing.channel && (channel === balanced.channel || routing.explored === true),
       'The order',
-      `${payment.channel}: ${routing.reason}`,
+      `${channel}: ${routing.reason}`,
     );
     return workflowOf(stage, payment);
   },
@@ -70,11 +66,15 @@ const OUTAGE: Telling = {
   currency: 'EUR',
   tell: async (stage, story) => {
     const order = { amount: 8_000, currency: story.currency, country: 'DE' };
-    await placeAt(stage, story, order, 'before');
+    await place(stage, story, order, 'an order before');
     const heal = await breakPayPal(stage, story);
     await showRescued(stage, story, await rescue(stage, story, order));
-    await until('PayPal is out of service', () => isOut(stage, order));
-    const detour = await placeAt(stage, story, order, 'now that PayPal is out of service');
+    await until(
+      'PayPal is out of service',
+      () => isOut(stage, order),
+      (now) => now,
+    );
+    const detour = await place(stage, story, order, 'an order now that PayPal is out of service');
     const direct = detour.attempts.length === 1 && detour.channel === 'stripe';
     story.check(direct, 'A new order', `${detour.channel} at once: ${detour.routing.reason}`);
     await heal();
@@ -85,7 +85,7 @@ const OUTAGE: Telling = {
       'Probes',
       `${counted(probes.length, 'order')} tried it, ${taken} of them it took`,
     );
-    const last = await placeAt(stage, story, order, 'afterwards');
+    const last = await place(stage, story, order, 'an order afterwards');
     const isBack = last.channel === 'paypal' || last.routing.explored === true;
     story.check(isBack, 'Afterwards', `${last.channel}: ${last.routing.reason}`);
     return workflowOf(stage, last);
@@ -99,13 +99,6 @@ interface Order {
   readonly currency: string;
   readonly country: string;
 }
-
-const clientOf = ({ apiUrl, seed }: Stage) => new PaymentClient(apiUrl, seed.apiKey);
-
-const workflowOf = ({ seed }: Stage, { payment_no: no }: Payment) =>
-  workflowIdOf({ merchantId: seed.merchantId, kind: 'payment', no });
-
-const counted = (count: number, thing: string) => `${count} ${thing}${count === 1 ? '' : 's'}`;
 
 const candidate = ({ candidates }: Decision, channel: string) =>
   candidates.find((one) => one.channel === channel);
@@ -128,24 +121,13 @@ function showModes(story: Story, decisions: readonly Decision[]): void {
   ]);
 }
 
-function create(stage: Stage, order: Order): Promise<Payment> {
-  const body = { order_no: `DEMO-${randomUUID().slice(0, 8)}`, expires_in: EXPIRES_IN, ...order, ...BACK };
-  return clientOf(stage).create(body);
-}
+const ask = (stage: Stage, order: Order) => create(stage, { ...COMMON, ...order });
 
-function place(stage: Stage, story: Story, order: Order): Promise<Payment> {
-  return story.step(
-    order.amount,
-    ({ channel, payment_no: no }) => `asked for without a channel: ${no}, at ${channel}`,
-    () => create(stage, order),
-  );
-}
-
-async function placeAt(stage: Stage, story: Story, order: Order, when: string): Promise<RoutedPayment> {
+async function place(stage: Stage, story: Story, order: Order, what: string): Promise<RoutedPayment> {
   const payment = await story.step(
     order.amount,
-    ({ channel }) => `an order ${when}: at ${channel}`,
-    () => create(stage, order),
+    ({ payment_no: no, channel }) => `${what}: ${no}, at ${channel}`,
+    () => ask(stage, order),
   );
   return readRouted(stage, payment.payment_no);
 }
@@ -170,7 +152,7 @@ function rescue(stage: Stage, story: Story, order: Order): Promise<readonly Rout
     ORDERS_AT_ONCE * order.amount,
     (payments) => `${payments.length} orders at once: each is at a channel that has taken it`,
     async () => {
-      const created = await Promise.all(Array.from({ length: ORDERS_AT_ONCE }, () => create(stage, order)));
+      const created = await Promise.all(Array.from({ length: ORDERS_AT_ONCE }, () => ask(stage, order)));
       return Promise.all(created.map((payment) => untilTaken(stage, payment)));
     },
   );
@@ -178,9 +160,7 @@ function rescue(stage: Stage, story: Story, order: Order): Promise<readonly Rout
 
 async function untilTaken(stage: Stage, { payment_no: no }: Payment): Promise<RoutedPayment> {
   const isTaken = ({ attempts }: RoutedPayment) => attempts.some(({ outcome }) => outcome === 'accepted');
-  let payment = await readRouted(stage, no);
-  await until(`${no} is taken`, async () => isTaken((payment = await readRouted(stage, no))));
-  return payment;
+  return until(`${no} is taken`, () => readRouted(stage, no), isTaken);
 }
 
 /** What was tried for each, and that only one channel has each of them. */
@@ -224,7 +204,7 @@ function comeBack(stage: Stage, story: Story, order: Order): Promise<readonly Ro
       const endMs = Date.now() + BACK_WITHIN_MS;
       while (await isOut(stage, order)) {
         if (Date.now() > endMs) throw new Error(`PayPal was not back within ${BACK_WITHIN_MS / 1_000} s`);
-        const payment = await readRouted(stage, (await create(stage, order)).payment_no);
+        const payment = await readRouted(stage, (await ask(stage, order)).payment_no);
         if (payment.routing.probe === true) probes.push(payment);
         await sleep(PAUSE_BETWEEN_ORDERS_MS);
       }
@@ -233,9 +213,11 @@ function comeBack(stage: Stage, story: Story, order: Order): Promise<readonly Ro
   );
 }
 
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+async function until<T>(what: string, read: () => Promise<T>, holds: (now: T) => boolean): Promise<T> {
   const endMs = Date.now() + WAIT_MS;
-  while (!(await holds())) {
+  for (;;) {
+    const now = await read();
+    if (holds(now)) return now;
     if (Date.now() > endMs) throw new Error(`${what}: not within ${WAIT_MS / 1_000} s`);
     await sleep(POLL_MS);
   }

@@ -64,8 +64,8 @@ export async function reviewObject(deps: ActivityDeps, object: RefundedRef, revi
     const started = await noteObject(deps, tx, object, reading, review.eventType);
     if (reading.refunds !== undefined) await reviewRefunds(deps, tx, object, reading.refunds);
     if (reading.disputes !== undefined) {
-      const subject = { object, channelAccountId: row.channel_account_id, status: row.status };
-      await reviewDisputes(deps, tx, subject, reading.disputes);
+      const { channel_account_id: channelAccountId, channel, status } = row;
+      await reviewDisputes(deps, tx, { object, channelAccountId, channel, status }, reading.disputes);
     }
     await review.within?.(tx);
     return started;
@@ -123,7 +123,9 @@ async function readAtChannel(
   const asksRefunds = subject === 'refund' || refunded > row.refund_reserved + row.refunded_external;
   return {
     snapshot,
-    refunds: asksRefunds ? await readRefunds(deps, adapter, object, target, channelRefundNo) : undefined,
+    refunds: asksRefunds
+      ? await readRefunds(deps, adapter, target, await readKnownRefunds(deps.db, object), channelRefundNo)
+      : undefined,
     wasClosed,
     disputes: subject === 'dispute' ? await adapter.listDisputes(target, exchange()) : undefined,
   };
@@ -133,16 +135,15 @@ async function readAtChannel(
  * One made by hand may be known by nothing but the number that its news names, and the channel may tell of it before it
  * shows it: the news is not dealt with until it does.
  */
-async function readRefunds(
+export async function readRefunds(
   deps: ActivityDeps,
   adapter: FullAdapter,
-  object: RefundedRef,
   target: RefundTarget,
+  known: readonly KnownRefund[],
   named: string | null = null,
 ): Promise<readonly RefundSnapshot[]> {
   const has = (refunds: readonly (KnownRefund | RefundSnapshot)[]) =>
     refunds.some((refund) => 'channelRefundNo' in refund && refund.channelRefundNo === named);
-  const known = await readKnownRefunds(deps.db, object);
   const isNews = named !== null && !has(known);
   const asked = isNews ? [...known, { channelRefundNo: named }] : known;
   const listed = await adapter.listRefunds(target, exchangeOf(deps.slowExchangeTimeoutMs), asked);

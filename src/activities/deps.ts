@@ -20,6 +20,8 @@ export interface WorkflowGateway {
 /** How a send to a channel went. `fault`: the channel's own; `decline`: the customer's, or the order's. */
 export interface SendOutcome {
   readonly channel: ChannelName;
+  /** The channel account it was sent under. */
+  readonly accountId: string;
   readonly currency: string;
   /** ISO 3166-1 alpha-2; absent: not known. */
   readonly country?: string;

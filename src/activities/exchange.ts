@@ -1,5 +1,5 @@
 /** One exchange with a channel on behalf of a committed call row: the only place that sends money calls. */
-import { cancellationSignal } from '@temporalio/activity';
+import { activityInfo, cancellationSignal } from '@temporalio/activity';
 import { ChannelFault } from '../domain/channel';
 import type { CallIdentity, Exchange } from '../domain/channel';
 import { isCertainlyUnsent, speaksOfLastSendOnly } from '../domain/channel-call';
@@ -41,6 +41,7 @@ export async function send<S extends { readonly status: string }, R, Op extends 
   const tell = (outcome: SendOutcome['outcome']) =>
     deps.observe?.({
       ...subject.place,
+      accountId: subject.channelAccountId,
       currency: call.currency,
       outcome,
       latencyMs: deps.now() - startedAtMs,
@@ -98,8 +99,10 @@ export async function resend<S extends { readonly status: string }, R, Op extend
   }
   // A create that was written a moment ago and not counted yet: its row says well enough when it was sent, and a create
   // moves no money before the customer, who has not been given its secret yet, confirms it. One at a further channel is
-  // counted always: as long as it is not, it can be taken back.
+  // counted always: as long as it is not, it can be taken back. So is one that is not sent by a local activity: that is
+  // what repeats a local one which failed, and may have sent before it did.
   const isFirst =
+    activityInfo().isLocal &&
     call.operation === 'create' &&
     call.n === 1 &&
     call.attempts === 0 &&

@@ -4,6 +4,7 @@ import { CHANNELS } from '../domain/channel';
 import type { ChannelContract, ChannelName, World } from '../domain/channel';
 import type { ChannelCall, HoldOperation, PaymentOperation } from '../domain/channel-call';
 import { CREATE_COMMAND_ID } from '../domain/channel-call';
+import type { CancelCommand, ExpiryCommand } from '../domain/commands';
 import type { Refusal } from '../domain/errors';
 import { codeOfEnd, endsUntaken, judgeFailover } from '../domain/failover';
 import type { CreateEnd } from '../domain/failover';
@@ -15,8 +16,11 @@ import { findAccountFor } from '../stores/channel-accounts';
 import type { ChannelAccountSummary } from '../stores/channel-accounts';
 import { findCalls, insertCall, settleCall } from '../stores/channel-calls';
 import type { CallEnd } from '../stores/channel-calls';
+import { readCommandNote } from '../stores/command-notes';
 import { appendNote } from '../stores/outbox';
 import type { ActivityDeps } from './deps';
+
+type CreateCall = ChannelCall<HoldOperation> | ChannelCall<PaymentOperation>;
 
 /** A payment or hold as failover sees it. */
 export interface Orphan extends Money {
@@ -31,15 +35,51 @@ export interface Orphan extends Money {
   readonly refusalOf: (channel: ChannelName, contract: ChannelContract) => Refusal | undefined;
 }
 
-export type NextStep =
+type NextStep =
   | { readonly kind: 'move'; readonly account: ChannelAccountSummary }
   /** Nobody else can be asked: payment or hold ends with its call. */
   | { readonly kind: 'end'; readonly as: 'failed' | 'expired' }
   /** The call stays as it is. */
   | { readonly kind: 'stay' };
 
-/** @param tx has locked the payment or hold, and its call */
-export async function nextStepOf(
+/** How a payment or hold is written that leaves its channel. T: what names it, as it is then. */
+interface Ways<T> {
+  /** Gives it to this account; the create there is written already. */
+  readonly move: (account: ChannelAccountSummary) => Promise<T>;
+  /** Ends it, and its call in this way. */
+  readonly end: (as: 'failed' | 'expired', settles: CallEnd) => Promise<T>;
+}
+
+/** `movedTo`: the create that follows, at another channel; absent: payment or hold has ended. */
+export type Given<T> = T & { readonly movedTo?: string };
+
+/**
+ * Ends a create that certainly came to nothing, and its payment or hold with it where nobody else can take that.
+ * @param tx has locked the payment or hold, and its call
+ * @returns undefined: nothing was written, because it waits for this very channel. Never for a decline
+ */
+export async function endCreate<T extends object>(
+  deps: ActivityDeps,
+  tx: PoolClient,
+  { orphan, call }: { readonly orphan: Orphan; readonly call: CreateCall },
+  { end, providerCode }: { readonly end: CreateEnd; readonly providerCode?: string | undefined },
+  ways: Ways<T>,
+): Promise<Given<T> | undefined> {
+  const settles = callEndOf(call.id, end, providerCode);
+  const step = await nextStepOf(deps, tx, orphan, end);
+  switch (step.kind) {
+    case 'stay':
+      return undefined;
+    case 'move': {
+      const movedTo = await writeSuccessor(deps, tx, orphan, call, settles, step.account);
+      return { ...(await ways.move(step.account)), movedTo };
+    }
+    case 'end':
+      return ways.end(step.as, settles);
+  }
+}
+
+async function nextStepOf(
   deps: ActivityDeps,
   tx: PoolClient,
   orphan: Orphan,
@@ -76,7 +116,7 @@ async function firstAble(
 }
 
 /** How a create's end is kept in its call. */
-export function callEndOf(callId: string, end: CreateEnd, providerCode?: string): CallEnd {
+function callEndOf(callId: string, end: CreateEnd, providerCode?: string): CallEnd {
   if (end.kind === 'declined')
     return { callId, state: 'declined', outcome: { decline_code: end.code, provider_code: providerCode } };
   const reason = end.kind === 'not_sent' ? { reason: end.reason } : { proof: 'stored error, absent twice' };
@@ -95,10 +135,35 @@ export async function successorOf(
   return own?.id === call.id ? undefined : own?.id;
 }
 
-/** The end of a create that was never sent, because its object ended first. */
-export function unsentEnd(callId: string, command: 'cancel' | 'expiry'): CallEnd {
-  const reason = command === 'cancel' ? 'cancelled before it was sent' : 'expired before it was sent';
-  return { callId, state: 'not_executed', outcome: { code: 'not_sent', reason } };
+/**
+ * Ends a create that was never sent, because its object is to end first, and writes the call of whoever wanted that: no
+ * channel has to be asked, but a repeat of the command is answered from its row.
+ * @returns how that call ends, to be written together with the object's end, and the merchant's reason, if there is one
+ */
+export async function endUnsent(
+  tx: PoolClient,
+  object: ObjectRef,
+  { id, channelAccountId, currency }: CreateCall,
+  command: CancelCommand | ExpiryCommand,
+): Promise<{ readonly settles: CallEnd; readonly cancelReason?: string | undefined }> {
+  const isCancel = command.kind === 'cancel';
+  const ended = `${isCancel ? 'cancelled' : 'expired'} before it was sent`;
+  await settleCall(tx, {
+    callId: id,
+    state: 'not_executed',
+    outcome: { code: 'not_sent', reason: ended },
+  });
+  const cancelReason = isCancel
+    ? (command.reason ?? (await readCommandNote(tx, object.merchantId, command.commandId)))
+    : undefined;
+  const own = await insertCall<PaymentOperation>(tx, {
+    ...{ object, channelAccountId, currency, operation: 'cancel', amount: 0, final: true, sentNow: false },
+    ...{ commandId: command.commandId, by: isCancel ? command.by : undefined },
+    reason: isCancel ? cancelReason : 'expired',
+  });
+  if (own === undefined) throw new Error(`${object.kind} ${object.no} has another open call; look again`);
+  const outcome = { reason: 'no channel had been asked' };
+  return { settles: { callId: own.id, state: 'executed', outcome }, cancelReason };
 }
 
 /**
@@ -106,11 +171,11 @@ export function unsentEnd(callId: string, command: 'cancel' | 'expiry'): CallEnd
  * the same transaction.
  * @returns the successor's id
  */
-export async function writeSuccessor(
+async function writeSuccessor(
   deps: ActivityDeps,
   tx: PoolClient,
   orphan: Orphan,
-  call: ChannelCall<HoldOperation> | ChannelCall<PaymentOperation>,
+  call: CreateCall,
   settles: CallEnd,
   account: ChannelAccountSummary,
 ): Promise<string> {

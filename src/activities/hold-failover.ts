@@ -8,14 +8,13 @@ import { codeOfEnd } from '../domain/failover';
 import type { CreateEnd } from '../domain/failover';
 import { applyCreateDecline, applyUntaken, holdObject, isClosed } from '../domain/pre-auth';
 import type { Hold } from '../domain/pre-auth';
-import { readCommandNote } from '../stores/command-notes';
 import { lockPreAuthAndCall } from '../stores/hold-with-call';
 import { movePreAuth, toHold } from '../stores/pre-auths';
 import type { PreAuthRow } from '../stores/pre-auths';
 import { changing } from './changing';
 import type { ActivityDeps, HoldRef } from './deps';
-import { callEndOf, nextStepOf, unsentEnd, writeSuccessor } from './failover';
-import type { Orphan } from './failover';
+import { endCreate, endUnsent } from './failover';
+import type { Given, Orphan } from './failover';
 import { saveTransition } from './hold-saving';
 
 /** A hold, one of its creates, and the transaction that has locked both. */
@@ -25,43 +24,35 @@ export interface LockedHold {
   readonly call: ChannelCall;
 }
 
-export interface GivenHold {
-  readonly hold: Hold;
-  /** The create that follows, at another channel; absent: the hold has ended. */
-  readonly movedTo?: string;
-}
-
-/** @returns undefined: nothing was written, because the hold waits for this very channel. Never for a decline */
-export async function endHoldCreate(
+/** Ends the create, and gives the hold to its next channel or ends it too, as `endCreate` does. */
+export function endHoldCreate(
   deps: ActivityDeps,
   { tx, row, call }: LockedHold,
   end: CreateEnd,
   providerCode?: string,
-): Promise<GivenHold | undefined> {
+): Promise<Given<{ readonly hold: Hold }> | undefined> {
   const hold = toHold(row);
-  const orphan = orphanOf(row, call);
-  const settles = callEndOf(call.id, end, providerCode);
-  const step = await nextStepOf(deps, tx, orphan, end);
-  switch (step.kind) {
-    case 'stay':
-      return undefined;
-    case 'move': {
-      const { id: channelAccountId, channel, contract } = step.account;
-      const multipleCaptures =
-        capabilitiesOf(channel, contract).multipleCaptures || contract.multipleCaptures === true;
-      const movedTo = await writeSuccessor(deps, tx, orphan, call, settles, step.account);
-      await movePreAuth(tx, hold, { channel, accountId: channelAccountId, multipleCaptures });
-      const moved = { channel, channelAccountId, multipleCaptures, needsAttention: null };
-      return { hold: { ...hold, ...moved, version: hold.version + 1 }, movedTo };
-    }
-    case 'end': {
-      const code = codeOfEnd(end);
-      const transition =
-        step.as === 'expired' ? applyUntaken(hold, 'expired') : applyCreateDecline(hold, code);
-      const declineCode = step.as === 'failed' ? code : undefined;
-      return { hold: await saveTransition(deps, tx, row, transition, { settles, declineCode }) };
-    }
-  }
+  return endCreate(
+    deps,
+    tx,
+    { orphan: orphanOf(row, call), call },
+    { end, providerCode },
+    {
+      async move({ id: channelAccountId, channel, contract }) {
+        const multipleCaptures =
+          capabilitiesOf(channel, contract).multipleCaptures || contract.multipleCaptures === true;
+        await movePreAuth(tx, hold, { channel, accountId: channelAccountId, multipleCaptures });
+        const moved = { channel, channelAccountId, multipleCaptures, needsAttention: null };
+        return { hold: { ...hold, ...moved, version: hold.version + 1 } };
+      },
+      async end(as, settles) {
+        const code = codeOfEnd(end);
+        const [transition, declineCode] =
+          as === 'expired' ? [applyUntaken(hold, 'expired')] : [applyCreateDecline(hold, code), code];
+        return { hold: await saveTransition(deps, tx, row, transition, { settles, declineCode }) };
+      },
+    },
+  );
 }
 
 function orphanOf(row: PreAuthRow, { maybeSent }: Pick<ChannelCall, 'maybeSent'>): Orphan {
@@ -109,13 +100,9 @@ export function createHoldFailoverActivities(deps: ActivityDeps) {
       const { row, call } = await lockPreAuthAndCall(tx, ref, callId);
       const hold = toHold(row);
       if (call.state !== 'open' || call.attempts > 0) return { hold, isEnded: isClosed(hold.status) };
-      const isCancel = command.kind === 'cancel';
-      const transition = applyUntaken(hold, isCancel ? 'canceled' : 'expired');
-      const cancelReason = isCancel
-        ? (command.reason ?? (await readCommandNote(tx, ref.merchantId, command.commandId)))
-        : undefined;
-      const settles = unsentEnd(callId, command.kind);
-      const next = await saveTransition(deps, tx, row, transition, { settles, cancelReason });
+      const saving = await endUnsent(tx, holdObject(hold), call, command);
+      const transition = applyUntaken(hold, command.kind === 'cancel' ? 'canceled' : 'expired');
+      const next = await saveTransition(deps, tx, row, transition, saving);
       return { hold: next, isEnded: true };
     });
   }

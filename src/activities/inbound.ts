@@ -2,6 +2,7 @@
 import { ChannelFault } from '../domain/channel';
 import { markProcessed, matchEvent, postponeEvent, workflowToTell } from '../stores/channel-events';
 import type { EventMatch, WaitingEvent } from '../stores/channel-events';
+import { setLeftAttention } from '../stores/left-objects';
 import { appendNote } from '../stores/outbox';
 import { afterCommit, withTransaction } from '../stores/postgres';
 import type { Queryable } from '../stores/postgres';
@@ -37,8 +38,11 @@ async function processEvent(deps: ActivityDeps, event: WaitingEvent): Promise<vo
     return;
   }
   const within = (tx: Parameters<typeof markProcessed>[0]) => markProcessed(tx, id);
-  if (match.isLeft && event.object_id !== null) {
-    const news = { accountId: event.channel_account_id, channelNo: event.object_id, eventType, within };
+  if (match.left !== undefined) {
+    const { channelNo } = match.left;
+    if (channelNo === null) throw new ChannelFault('maybe_executed', 'left_object_not_named');
+    const accountId = event.channel_account_id;
+    const news = { accountId, channelNo, subject, channelRefundNo, eventType, within };
     return reviewLeft(deps, match.object.object, news);
   }
   await reviewObject(deps, match.object.object, { subject, eventType, channelRefundNo, within });
@@ -57,16 +61,21 @@ function matchOf(q: Queryable, event: WaitingEvent): Promise<EventMatch | undefi
 /** The news may be nowhere but in this event: when it is given up an operator is called to its object. */
 async function postpone(deps: ActivityDeps, event: WaitingEvent, error: unknown): Promise<void> {
   await withTransaction(deps.db, async (tx) => {
-    const object = (await matchOf(tx, event))?.object.object;
+    const match = await matchOf(tx, event);
+    const object = match?.object.object;
     const row = object === undefined ? undefined : await lockRefundable(tx, object);
     const isGivenUp = await postponeEvent(tx, event.id, UNMATCHED_AFTER_SECONDS);
     if (!isGivenUp || object === undefined || row === undefined) return;
     const { merchantId, kind: objectKind, no: objectNo } = object;
-    const reason = error instanceof ChannelFault ? error.message : 'internal';
+    const cause = error instanceof ChannelFault ? error.message : 'internal';
     await appendNote(tx, {
       ...{ merchantId, objectKind, objectNo, type: 'channel.event_given_up', status: row.status },
-      data: { event_type: event.type, channel_refund_no: event.channel_refund_no, reason },
+      data: { event_type: event.type, channel_refund_no: event.channel_refund_no, reason: cause },
     });
-    afterCommit(tx, () => deps.callOperator(object, row.channel, `news of it was given up: ${reason}`));
+    const reason = `news of it was given up: ${cause}`;
+    const channelNo = match?.left?.channelNo;
+    if (channelNo != null)
+      await setLeftAttention(tx, { accountId: event.channel_account_id, channelNo }, reason);
+    afterCommit(tx, () => deps.callOperator(object, row.channel, reason));
   });
 }

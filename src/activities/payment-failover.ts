@@ -10,13 +10,12 @@ import type { Payment } from '../domain/payment';
 import { paymentResultOf } from '../domain/payment-call';
 import type { PaymentCall } from '../domain/payment-call';
 import type { CancelPaymentCommand, ExpirePaymentCommand } from '../domain/payment-commands';
-import { readCommandNote } from '../stores/command-notes';
 import { lockPaymentAndCall, movePayment, toPayment } from '../stores/payments';
 import type { PaymentRow } from '../stores/payments';
 import { changing } from './changing';
 import type { ActivityDeps, PaymentRef } from './deps';
-import { callEndOf, nextStepOf, unsentEnd, writeSuccessor } from './failover';
-import type { Orphan } from './failover';
+import { endCreate, endUnsent } from './failover';
+import type { Given, Orphan } from './failover';
 import type { PaymentReport } from './payment-subject';
 import { savePayment } from './payment-saving';
 
@@ -27,41 +26,34 @@ export interface LockedPayment {
   readonly call: PaymentCall;
 }
 
-export interface GivenPayment {
-  readonly payment: Payment;
-  /** The create that follows, at another channel; absent: the payment has ended. */
-  readonly movedTo?: string;
-}
-
-/** @returns undefined: nothing was written, because the payment waits for this very channel. Never for a decline */
-export async function endPaymentCreate(
+/** Ends the create, and gives the payment to its next channel or ends it too, as `endCreate` does. */
+export function endPaymentCreate(
   deps: ActivityDeps,
   { tx, row, call }: LockedPayment,
   end: CreateEnd,
   providerCode?: string,
-): Promise<GivenPayment | undefined> {
+): Promise<Given<{ readonly payment: Payment }> | undefined> {
   const payment = toPayment(row);
-  const orphan = orphanOf(row, call);
-  const settles = callEndOf(call.id, end, providerCode);
-  const step = await nextStepOf(deps, tx, orphan, end);
-  switch (step.kind) {
-    case 'stay':
-      return undefined;
-    case 'move': {
-      const { id: channelAccountId, channel } = step.account;
-      const movedTo = await writeSuccessor(deps, tx, orphan, call, settles, step.account);
-      await movePayment(tx, payment, { channel, accountId: channelAccountId });
-      const version = payment.version + 1;
-      return { payment: { ...payment, channel, channelAccountId, needsAttention: null, version }, movedTo };
-    }
-    case 'end': {
-      const transition =
-        step.as === 'expired'
-          ? applyPaymentUntaken(payment, 'expired')
-          : applyPaymentRefused(payment, codeOfEnd(end));
-      return { payment: await savePayment(deps, tx, row, transition, { settles }) };
-    }
-  }
+  return endCreate(
+    deps,
+    tx,
+    { orphan: orphanOf(row, call), call },
+    { end, providerCode },
+    {
+      async move({ id: channelAccountId, channel }) {
+        await movePayment(tx, payment, { channel, accountId: channelAccountId });
+        const version = payment.version + 1;
+        return { payment: { ...payment, channel, channelAccountId, needsAttention: null, version } };
+      },
+      async end(as, settles) {
+        const transition =
+          as === 'expired'
+            ? applyPaymentUntaken(payment, 'expired')
+            : applyPaymentRefused(payment, codeOfEnd(end));
+        return { payment: await savePayment(deps, tx, row, transition, { settles }) };
+      },
+    },
+  );
 }
 
 function orphanOf(row: PaymentRow, { maybeSent }: Pick<ChannelCall, 'maybeSent'>): Orphan {
@@ -115,13 +107,9 @@ export function createPaymentFailoverActivities(deps: ActivityDeps) {
       const payment = toPayment(row);
       if (call.state !== 'open' || call.attempts > 0)
         return { payment, isEnded: isPaymentClosed(payment.status) };
-      const isCancel = command.kind === 'cancel';
-      const transition = applyPaymentUntaken(payment, isCancel ? 'cancelled' : 'expired');
-      const cancelReason = isCancel
-        ? (command.reason ?? (await readCommandNote(tx, merchantId, command.commandId)))
-        : undefined;
-      const settles = unsentEnd(callId, command.kind);
-      const next = await savePayment(deps, tx, row, transition, { settles, cancelReason });
+      const saving = await endUnsent(tx, paymentObject(payment), call, command);
+      const transition = applyPaymentUntaken(payment, command.kind === 'cancel' ? 'cancelled' : 'expired');
+      const next = await savePayment(deps, tx, row, transition, saving);
       return { payment: next, isEnded: true };
     });
   }

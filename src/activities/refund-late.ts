@@ -50,6 +50,16 @@ export async function reviewRefunds(
   snapshots: readonly RefundSnapshot[],
 ): Promise<void> {
   await importRefunds(tx, object, snapshots);
+  await failThoseThatCameBack(deps, tx, object, snapshots);
+}
+
+/** Refunds of ours, among these that a read shows, that had succeeded and came back. The object is locked. */
+export async function failThoseThatCameBack(
+  deps: ActivityDeps,
+  tx: PoolClient,
+  object: RefundedRef,
+  snapshots: readonly RefundSnapshot[],
+): Promise<void> {
   for (const row of await readRefundsOf(tx, object)) {
     const shown = snapshots.find(({ channelRefundNo }) => channelRefundNo === row.channel_refund_no);
     if (shown !== undefined) await lateRefundFailure(deps, tx, row, shown);

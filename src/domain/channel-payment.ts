@@ -6,11 +6,17 @@
 import type { CallIdentity, ChannelAdapter, CustomerStep, Decline, Exchange, ReleaseCause } from './channel';
 import type { Money } from './money';
 
+/** What one payment or hold may come to, both inclusive, in minor units. */
+export interface AmountBounds {
+  readonly min?: number;
+  readonly max?: number;
+}
+
 /** What a channel can do with payments and refunds, as data: routing and validation read it, adapters obey it. */
 export interface PaymentCapabilities {
   readonly currencies: ReadonlySet<string>;
   /** Bounds of one payment by currency, in minor units; a currency without an entry has no known bound. */
-  readonly amounts: Readonly<Record<string, { readonly min?: number; readonly max?: number }>>;
+  readonly amounts: Readonly<Record<string, AmountBounds>>;
   readonly refunds: boolean;
   readonly partialRefunds: boolean;
   /** How long the channel answers a repeated key of a create, in seconds, taken with a margin; 0: it knows no such keys. */

@@ -1,8 +1,7 @@
 /** What channels have charged, against what the default channel would have, by merchant, month and currency. */
 import type { ChannelName, World } from './channel';
-import { DEFAULT_FEES, feeOf } from './fees';
 import type { CompiledConfig } from './routing/config';
-import { estimateFee } from './routing/cost';
+import { priceAt } from './routing/cost';
 import { DEFAULT_CHANNEL } from './routing/default-config';
 
 /** So many payments and captures alike. Amounts and fees in minor units. */
@@ -93,25 +92,11 @@ function totalOf(line: PaidLine, prices: CompiledConfig): FeeTotal {
 }
 
 function priced(line: PaidLine, prices: CompiledConfig): { fee: bigint; defaultFee: bigint } {
-  const { merchantId, world, channel, channelAccountId, isExplicit, count } = line;
-  const fee = BigInt(count) * BigInt(priceAt(line, prices, channel, channelAccountId));
+  const { merchantId, world, channel, channelAccountId, isExplicit, count, currency } = line;
+  const { amount = 0, ...place } = line.each ?? {};
+  const each = { amount, currency, ...place };
+  const fee = BigInt(count) * BigInt(priceAt(prices, channel, each, channelAccountId));
   if (isExplicit || channel === DEFAULT_CHANNEL) return { fee, defaultFee: fee };
   const account = prices.accountsOf?.(world, merchantId).get(DEFAULT_CHANNEL)?.id;
-  return { fee, defaultFee: BigInt(count) * BigInt(priceAt(line, prices, DEFAULT_CHANNEL, account)) };
-}
-
-/** Of one of them. Where no configured price fits, the list price. */
-function priceAt(
-  { currency, each }: PaidLine,
-  { byId }: CompiledConfig,
-  channel: ChannelName,
-  accountId: string | undefined,
-): number {
-  const { amount = 0, country: code } = each ?? {};
-  const money = { amount, currency };
-  const country = code === undefined ? {} : { country: { code, source: 'explicit' as const } };
-  const fees = byId.get(channel)?.fees;
-  return (
-    (fees && estimateFee(fees, { ...money, ...country }, accountId)) ?? feeOf(money, DEFAULT_FEES[channel])
-  );
+  return { fee, defaultFee: BigInt(count) * BigInt(priceAt(prices, DEFAULT_CHANNEL, each, account)) };
 }

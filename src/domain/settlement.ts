@@ -1,7 +1,7 @@
 /** The settlement report: what the money of one day adds up to, by merchant, channel account and currency. */
 import type { ChannelName } from './channel';
-import { DEFAULT_FEES, feeOf } from './fees';
-import type { FeeTable } from './fees';
+import type { CompiledConfig } from './routing/config';
+import { priceAt } from './routing/cost';
 
 /**
  * What moved: `capture` = a hold was captured or a payment succeeded, `late` = money that a closed object does not account
@@ -16,9 +16,9 @@ export interface MoneyLine {
   readonly channel: ChannelName;
   readonly channelAccountId: string;
   readonly accountName: string;
-  /** null: the channel's list price. */
-  readonly fees: FeeTable | null;
   readonly currency: string;
+  /** Of the customer, ISO 3166-1 alpha-2; absent: not known, or of what costs nothing. */
+  readonly country?: string;
   readonly kind: MoneyKind;
   /** Minor units of one of them. */
   readonly amount: number;
@@ -68,9 +68,10 @@ const COLUMN = {
 
 /**
  * Exact: each fee is rounded by itself, everything else is added in whole numbers. A refund gives no fee back.
+ * @param prices the present ones, by which routing estimates too
  * @throws RangeError when a sum is beyond the safe integers
  */
-export function settlementOf(lines: readonly MoneyLine[]): SettlementRow[] {
+export function settlementOf(lines: readonly MoneyLine[], prices: CompiledConfig): SettlementRow[] {
   const groups = new Map<string, Group>();
   for (const line of lines) {
     const key = [line.merchantId, line.channelAccountId, line.currency].join(' ');
@@ -79,12 +80,12 @@ export function settlementOf(lines: readonly MoneyLine[]): SettlementRow[] {
       const sums = { captures: NOTHING, late: NOTHING, refunds: NOTHING, disputesLost: NOTHING };
       groups.set(key, (group = { line, sums, fees: 0n }));
     }
-    addLine(group, line);
+    addLine(group, line, prices);
   }
   return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => rowOf(group));
 }
 
-function addLine(group: Group, line: MoneyLine): void {
+function addLine(group: Group, line: MoneyLine, prices: CompiledConfig): void {
   const { sum, sign, costs } = COLUMN[line.kind];
   const before = group.sums[sum];
   const count = BigInt(line.count);
@@ -92,7 +93,7 @@ function addLine(group: Group, line: MoneyLine): void {
     count: before.count + sign * count,
     amount: before.amount + sign * count * BigInt(line.amount),
   };
-  if (costs) group.fees += count * BigInt(feeOf(line, line.fees ?? DEFAULT_FEES[line.channel]));
+  if (costs) group.fees += count * BigInt(priceAt(prices, line.channel, line, line.channelAccountId));
 }
 
 function rowOf({ line, sums, fees }: Group): SettlementRow {

@@ -8,17 +8,23 @@ import type { Subscriber } from './subscriber';
 
 export const CACHE_SECONDS = 300;
 
+const NONE_LOST = -1;
+
 const LISTS = ['channels', 'fees', 'rules', 'merchants', 'accounts'] as const;
 
 /**
- * Whoever read the database earlier may write later: an older version never takes the place of a newer one.
- * KEYS configuration, its version; ARGV configuration, its version, seconds, channel of the message.
- * Answers 1, or 0 when there is a newer one.
+ * Whoever read the database earlier may write later: an older version never takes the place of a newer one, but for those
+ * which the database has lost: they are taken away.
+ * KEYS configuration, its version; ARGV configuration, its version, seconds, channel of the message, first lost version (-1:
+ * none). Answers 1, or 0 when there is a newer one.
  */
 const PUBLISH = `
 local known = tonumber(redis.call('GET', KEYS[2]) or '-1')
-local version = tonumber(ARGV[2])
-if known > version then return 0 end
+local version, lost = tonumber(ARGV[2]), tonumber(ARGV[5])
+if known > version then
+  if lost < 0 or known < lost then return 0 end
+  known = -1
+end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[3])
 redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
 if known < version then redis.call('PUBLISH', ARGV[4], ARGV[2]) end
@@ -30,8 +36,12 @@ export interface ChannelCache {
   readCached(): Promise<RoutingConfig | undefined>;
   /** Cheap enough for every second. undefined: there is none. */
   readVersion(): Promise<number | undefined>;
-  /** Keeps this configuration and tells everybody, unless there is a newer one. @returns whether it was kept */
-  publishChange(config: RoutingConfig): Promise<boolean>;
+  /**
+   * Keeps this configuration and tells everybody, unless there is a newer one.
+   * @param lost a newer version that the database has had and has no more: it, and what came after it, makes way
+   * @returns whether it was kept
+   */
+  publishChange(config: RoutingConfig, lost?: number): Promise<boolean>;
   /** Hears of changes. @param onVersion the version that is in the cache now; must not throw */
   listen(subscriber: Subscriber, onVersion: (version: number) => void): void;
 }
@@ -50,9 +60,9 @@ export function createChannelCache(redis: Redis, prefix: string): ChannelCache {
       const text = await redis.get(versionKey);
       return text === null ? undefined : versionOf(text);
     },
-    async publishChange(config) {
+    async publishChange(config, lost = NONE_LOST) {
       const version = String(config.version);
-      const values = [JSON.stringify(config), version, String(CACHE_SECONDS), changed];
+      const values = [JSON.stringify(config), version, String(CACHE_SECONDS), changed, String(lost)];
       return (await redis.eval(PUBLISH, 2, key, versionKey, ...values)) === 1;
     },
     listen(subscriber, onVersion) {

@@ -20,6 +20,7 @@ import type {
   RoutingMode,
   RoutingRequest,
 } from '../domain/routing/types';
+import type { Probes } from '../redis/probes';
 import type { SuccessRates } from '../redis/success-rates';
 import type { Subscriber } from '../redis/subscriber';
 import { createObservations } from './observations';
@@ -29,6 +30,8 @@ import type { SnapshotDeps } from './snapshot';
 
 export interface RouterDeps extends SnapshotDeps {
   readonly rates: SuccessRates;
+  /** Tells the others that this process tries a channel that is out. */
+  readonly probes: Probes;
   readonly subscriber: Subscriber;
   readonly limits: HealthLimits;
   /** Uniform in [0, 1). */
@@ -39,7 +42,15 @@ export interface RouterStatus {
   readonly source: ConfigSource;
   /** 0: the built-in configuration. */
   readonly version: number;
+  /** Of what the database has, which cannot be used: the one before stays. */
+  readonly unusableVersion?: number;
   readonly outOfService: readonly ChannelId[];
+}
+
+/** What came of a call, and under which account. */
+export interface AccountObservation extends Observation {
+  /** Absent: one that is shared. */
+  readonly accountId?: string;
 }
 
 /** Whose account, at which channel. */
@@ -59,8 +70,11 @@ export interface Router {
   /** Whether accounts are known: they are not with the built-in configuration. */
   knowsAccounts(): boolean;
   isOutOfService(channel: ChannelId): boolean;
-  /** What came of a call to a channel. Never throws and never waits. */
-  observe(seen: Observation): void;
+  /**
+   * What came of a call to a channel. Under a merchant's own account it says more of that account (a key that was revoked)
+   * than of the channel, which is everybody's: it does not count. Never throws and never waits.
+   */
+  observe(seen: AccountObservation): void;
   /** After a committed change of what routing goes by: reads it, and tells everybody. @throws when that cannot be done now */
   changed(): Promise<void>;
   /** Waits a moment for a first configuration where there is none yet. Never rejects. */
@@ -101,12 +115,25 @@ export function createRouter(deps: RouterDeps): Router {
     return { scores: observations.scores(), health, source, random, canExpress: CAN_EXPRESS[operation] };
   }
 
+  /** A probe under a merchant's own account would tell nobody anything. */
+  function sharedProbes({ world, merchantId }: RoutingRequest, health: HealthView): HealthView {
+    const accountAt = (channel: ChannelId) =>
+      keeper.current().config.accountsOf?.(world, merchantId).get(channel);
+    return {
+      stateOf(channel) {
+        const state = health.stateOf(channel);
+        return state === 'probe' && isOwn(accountAt(channel)) ? 'out' : state;
+      },
+    };
+  }
+
   return {
     decide(request) {
       const nowMs = now();
-      const context = contextOf(request, book.viewAt(nowMs));
+      const context = contextOf(request, sharedProbes(request, book.viewAt(nowMs)));
       const decision = decide(keeper.current().config, request, context);
       book.note(decision, nowMs);
+      if (decision.probe === true) deps.probes.tell(decision.channel);
       return decision;
     },
     quote(request, mode) {
@@ -117,12 +144,16 @@ export function createRouter(deps: RouterDeps): Router {
       keeper.current().config.accountsOf?.(world, merchantId).get(channel),
     knowsAccounts: () => keeper.current().config.accountsOf !== undefined,
     isOutOfService: isOut,
-    observe: (seen) => observations.note(seen),
+    observe({ accountId, ...seen }) {
+      const { platformAccounts } = keeper.current().config;
+      if (accountId === undefined || platformAccounts?.has(accountId) !== false) observations.note(seen);
+    },
     changed: () => keeper.changed(),
     ready: () => keeper.ready(),
     start() {
       deps.cache.listen(subscriber, (version) => keeper.heard(version));
       deps.rates.listen(subscriber, () => observations.news());
+      deps.probes.listen(subscriber, (channel) => book.probedElsewhere(channel, now()));
       subscriber.start(() => {
         keeper.heard();
         observations.news();
@@ -135,12 +166,15 @@ export function createRouter(deps: RouterDeps): Router {
       await Promise.all([keeper.stop(), observations.stop()]);
     },
     status() {
-      const { source, config } = keeper.current();
+      const { source, config, unusableVersion } = keeper.current();
       const outOfService = config.channels.map(({ id }) => id).filter(isOut);
-      return { source, version: config.version, outOfService };
+      const unusable = unusableVersion === undefined ? {} : { unusableVersion };
+      return { source, version: config.version, ...unusable, outOfService };
     },
   };
 }
+
+const isOwn = (account: RoutingAccount | undefined) => (account?.merchantId ?? null) !== null;
 
 type CanExpress = NonNullable<RoutingContext['canExpress']>;
 

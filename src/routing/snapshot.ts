@@ -1,7 +1,8 @@
 /**
  * The routing configuration of one process: a compiled snapshot in memory, exchanged whole, so that no decision ever sees half
  * a change. Redis tells of changes at once; its version is looked at every second, and that of the database now and then, for
- * a change whose news was lost. Without Redis the database is asked every second; without either the copy stays in use.
+ * a change whose news was lost. Without Redis the database is asked every second; without either the copy stays in use. The
+ * database is right, even when what it has is older than the copy: then it was restored.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BUILT_IN_CONFIG } from '../domain/routing/default-config';
@@ -34,6 +35,8 @@ export interface Snapshot {
   readonly config: CompiledConfig;
   /** Who said last that this is the present configuration. */
   readonly source: ConfigSource;
+  /** Of what should be in its place and cannot be used; it is tried again with every look. */
+  readonly unusableVersion?: number;
 }
 
 export interface SnapshotKeeper {
@@ -52,6 +55,8 @@ export function createSnapshotKeeper(deps: SnapshotDeps): SnapshotKeeper {
   const { log, policy, cache } = deps;
   let config = compileConfig(BUILT_IN_CONFIG, policy);
   let snapshot: Snapshot = { config, source: 'built_in' };
+  let unusableVersion: number | undefined;
+  let loggedVersion: number | undefined;
   let loadedAtMs = -Infinity;
   let databaseCheckedAtMs = -Infinity;
   /** Whether each, when it was asked last, knew nothing newer than the snapshot. */
@@ -64,42 +69,55 @@ export function createSnapshotKeeper(deps: SnapshotDeps): SnapshotKeeper {
   function confirm(by: 'redis' | 'database', isConfirmed: boolean): void {
     confirmed[by] = isConfirmed;
     const source = confirmed.redis ? 'redis' : confirmed.database ? 'database' : 'memory';
-    setSource(isBuiltIn() ? 'built_in' : source);
+    // Of a newer one that cannot be used the older one is no confirmation.
+    setSource(isBuiltIn() ? 'built_in' : unusableVersion === undefined ? source : 'memory');
   }
 
   function setSource(source: ConfigSource): void {
-    if (source === snapshot.source && snapshot.config === config) return;
     if (source !== snapshot.source)
       log.info({ from: snapshot.source, to: source, version: config.version }, 'routing goes by');
-    snapshot = { config, source };
+    snapshot = { config, source, ...(unusableVersion !== undefined && { unusableVersion }) };
   }
 
-  /** @returns false: it is older than what is in use, or cannot be understood */
+  /** @returns false: it cannot be used, and what is in use stays */
   function adopt(loaded: RoutingConfig, by: 'redis' | 'database'): boolean {
-    if (loaded.version < config.version) return false;
     try {
       config = compileConfig(loaded, policy);
     } catch (error) {
-      log.error({ err: error, by, version: loaded.version }, 'a routing configuration cannot be used');
+      // What Redis has may be anybody's: whether it should be in use the database tells.
+      if (by === 'database') unusableVersion = loaded.version;
+      if (loggedVersion !== loaded.version)
+        log.error({ err: error, by, version: loaded.version }, 'a routing configuration cannot be used');
+      loggedVersion = loaded.version;
       return false;
     }
+    if (by === 'database') unusableVersion = undefined;
     loadedAtMs = deps.now();
     confirm(by, true);
     return true;
   }
 
   const reload = coalesced(async () => {
+    const before = config.version;
     const loaded = await within(deps.loadConfig());
-    adopt(loaded, 'database');
     databaseCheckedAtMs = deps.now();
-    // Who published a newer one meanwhile has told us of it already.
-    confirm('redis', await cache.publishChange(loaded).catch(() => false));
+    // Who brought a newer one meanwhile has it from a later look at the database.
+    if (before <= loaded.version && loaded.version < config.version) return;
+    if (!adopt(loaded, 'database')) throw new Error(`routing version ${loaded.version} cannot be used`);
+    // What was in use before the database was asked was once in there: it was put back to an earlier state.
+    const lost = loaded.version < before ? before : undefined;
+    if (lost !== undefined)
+      log.warn(
+        { from: lost, to: loaded.version },
+        'the database has an older routing configuration: it is used',
+      );
+    confirm('redis', await cache.publishChange(loaded, lost).catch(() => false));
   });
 
   const checkRedis = coalesced(async () => {
     const version = await cache.readVersion();
     const cached = version !== undefined && version > config.version ? await cache.readCached() : undefined;
-    if (cached !== undefined) adopt(cached, 'redis');
+    if (cached !== undefined && cached.version > config.version) adopt(cached, 'redis');
     const isPresent = version !== undefined && version === config.version;
     confirm('redis', isPresent);
     // Redis has nothing, or something that is older than ours or cannot be used.
@@ -109,8 +127,11 @@ export function createSnapshotKeeper(deps: SnapshotDeps): SnapshotKeeper {
   const checkDatabase = coalesced(async () => {
     databaseCheckedAtMs = deps.now();
     const isDue = deps.now() - loadedAtMs >= FULL_RELOAD_MS;
-    if (isDue || (await within(deps.readVersion())) > config.version) await reload();
-    else confirm('database', true);
+    if (isDue || (await within(deps.readVersion())) !== config.version) await reload();
+    else {
+      unusableVersion = undefined;
+      confirm('database', true);
+    }
   });
 
   async function lookAtRedis(): Promise<void> {

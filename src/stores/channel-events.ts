@@ -107,62 +107,90 @@ export interface EventMatch {
   /** The payment or hold: that of the refund too, where it speaks of one. */
   readonly object: Matched<RefundedRef>;
   readonly refund: Matched<ObjectRef> | undefined;
-  /** The object was tried there, and has gone to another channel since: its own workflow does not ask this one any more. */
-  readonly isLeft: boolean;
+  /**
+   * Present: it speaks of what stands under this number at a channel that the object has left, or has ended without; its own
+   * workflow does not ask that. null: the event does not say under which.
+   */
+  readonly left: { readonly channelNo: string | null } | undefined;
 }
 
-const leftBy = (kind: RefundedRef['kind']) => `channel_account_id <> $1 AND $6::text = '${kind}' AND EXISTS (
+const TABLES = {
+  pre_auth: { table: 'pre_auths', number: 'pre_auth_no', channelNo: 'channel_pre_auth_no' },
+  payment: { table: 'payments', number: 'payment_no', channelNo: 'channel_payment_no' },
+} as const;
+
+type Kind = keyof typeof TABLES;
+const ofBoth = (part: (kind: Kind, names: (typeof TABLES)[Kind]) => string) =>
+  [part('pre_auth', TABLES.pre_auth), part('payment', TABLES.payment)].join('\n  UNION ALL\n');
+
+const AS_OBJECT = (kind: string, number: string) =>
+  `SELECT o.merchant_id, '${kind}' AS kind, o.${number} AS no, o.closed_at`;
+
+/** The number that the event names; else the one that is known there of this object. */
+const NAMED_OR_KNOWN = (kind: string) => `coalesce($2::text, (
+    SELECT l.channel_no FROM left_objects l
+    WHERE l.channel_account_id = $1 AND l.merchant_id = $3 AND l.object_kind = '${kind}' AND l.object_no = $4 LIMIT 1))`;
+
+const BY_NUMBER = ofBoth(
+  (kind, { table, number, channelNo }) => `
+  ${AS_OBJECT(kind, number)}, false AS is_left, NULL AS left_no FROM ${table} o
+  WHERE o.channel_account_id = $1 AND o.${channelNo} = $2`,
+);
+
+const BY_LEFT_NUMBER = ofBoth(
+  (kind, { table, number }) => `
+  ${AS_OBJECT(kind, number)}, true, l.channel_no FROM left_objects l
+  JOIN ${table} o ON l.object_kind = '${kind}' AND o.merchant_id = l.merchant_id AND o.${number} = l.object_no
+  WHERE l.channel_account_id = $1 AND (l.channel_no = $2 OR l.channel_trade_no = $2)`,
+);
+
+const BY_IDENTITY = ofBoth(
+  (kind, { table, number, channelNo }) => `
+  ${AS_OBJECT(kind, number)}, o.closed_at IS NOT NULL, CASE WHEN o.closed_at IS NOT NULL THEN ${NAMED_OR_KNOWN(kind)} END FROM ${table} o
+  WHERE o.channel_account_id = $1 AND o.${channelNo} IS NULL AND o.merchant_id = $3 AND o.${number} = $4 AND $5::text = '${kind}'`,
+);
+
+const BY_REFUND = ofBoth(
+  (kind, { table, number }) => `
+  ${AS_OBJECT(kind, number)}, r.left_no IS NOT NULL, r.left_no FROM refund r
+  JOIN ${table} o ON r.object_kind = '${kind}' AND o.merchant_id = r.merchant_id AND o.${number} = r.object_no`,
+);
+
+const BY_TRADE = ofBoth(
+  (kind, { table, number }) => `
+  ${AS_OBJECT(kind, number)}, false, NULL FROM ${table} o
+  WHERE o.channel_account_id = $1 AND o.channel_trade_no = $2 AND $6::text IN ('refund', 'dispute')`,
+);
+
+const BY_LEFT_IDENTITY = ofBoth(
+  (kind, { table, number }) => `
+  ${AS_OBJECT(kind, number)}, true, ${NAMED_OR_KNOWN(kind)} FROM ${table} o
+  WHERE $5::text = '${kind}' AND o.merchant_id = $3 AND o.${number} = $4 AND o.channel_account_id <> $1 AND EXISTS (
     SELECT FROM channel_calls c WHERE c.merchant_id = $3 AND c.object_kind = '${kind}' AND c.object_no = $4
-      AND c.operation = 'create' AND c.channel_account_id = $1)`;
+      AND c.operation = 'create' AND c.channel_account_id = $1)`,
+);
 
 // By the channel's number; or, before the create's answer is recorded, by the identity we sent with it. Only within the
-// account that signed the event: an event can never speak of another account's object. By the number of the trade late,
-// because only news of refunds and disputes names nothing else; last, by the identity of a create at a channel that the
-// object has left.
+// account that signed the event: an event can never speak of another account's object. An object that has ended without a
+// number there should have nothing there. By the number of the trade late, because only news of refunds and disputes names
+// nothing else; last, by the identity of a create at a channel that the object has left.
 const MATCH = `
 WITH refund AS (
-  SELECT merchant_id, refund_no, object_kind, object_no, closed_at FROM refunds
-  WHERE channel_account_id = $1 AND channel_refund_no IN ($2, $7)
+  SELECT merchant_id, refund_no, object_kind, object_no, closed_at, (
+    SELECT l.channel_no FROM late_payments l WHERE l.id = late_payment_id
+  ) AS left_no FROM refunds WHERE channel_account_id = $1 AND channel_refund_no IN ($2, $7)
   UNION ALL
-  SELECT merchant_id, refund_no, object_kind, object_no, closed_at FROM refunds
-  WHERE channel_account_id = $1 AND merchant_id = $3 AND refund_no = $4 AND $5::text = 'refund'
+  SELECT merchant_id, refund_no, object_kind, object_no, closed_at, (
+    SELECT l.channel_no FROM late_payments l WHERE l.id = late_payment_id
+  ) FROM refunds WHERE channel_account_id = $1 AND merchant_id = $3 AND refund_no = $4 AND $5::text = 'refund'
   LIMIT 1
-), object AS (
-  SELECT merchant_id, 'pre_auth' AS kind, pre_auth_no AS no, closed_at, false AS is_left FROM pre_auths
-  WHERE channel_account_id = $1 AND channel_pre_auth_no = $2
-  UNION ALL
-  SELECT merchant_id, 'payment', payment_no, closed_at, false FROM payments
-  WHERE channel_account_id = $1 AND channel_payment_no = $2
-  UNION ALL
-  SELECT merchant_id, 'pre_auth', pre_auth_no, closed_at, false FROM pre_auths
-  WHERE channel_account_id = $1 AND channel_pre_auth_no IS NULL AND merchant_id = $3 AND pre_auth_no = $4 AND $5::text = 'pre_auth'
-  UNION ALL
-  SELECT merchant_id, 'payment', payment_no, closed_at, false FROM payments
-  WHERE channel_account_id = $1 AND channel_payment_no IS NULL AND merchant_id = $3 AND payment_no = $4 AND $5::text = 'payment'
-  UNION ALL
-  SELECT o.merchant_id, 'payment', o.payment_no, o.closed_at, false FROM refund r
-  JOIN payments o ON r.object_kind = 'payment' AND o.merchant_id = r.merchant_id AND o.payment_no = r.object_no
-  UNION ALL
-  SELECT o.merchant_id, 'pre_auth', o.pre_auth_no, o.closed_at, false FROM refund r
-  JOIN pre_auths o ON r.object_kind = 'pre_auth' AND o.merchant_id = r.merchant_id AND o.pre_auth_no = r.object_no
-  UNION ALL
-  SELECT merchant_id, 'payment', payment_no, closed_at, false FROM payments
-  WHERE channel_account_id = $1 AND channel_trade_no = $2 AND $6::text IN ('refund', 'dispute')
-  UNION ALL
-  SELECT merchant_id, 'pre_auth', pre_auth_no, closed_at, false FROM pre_auths
-  WHERE channel_account_id = $1 AND channel_trade_no = $2 AND $6::text IN ('refund', 'dispute')
-  UNION ALL
-  SELECT merchant_id, 'pre_auth', pre_auth_no, closed_at, true FROM pre_auths o
-  WHERE $5::text = 'pre_auth' AND merchant_id = $3 AND pre_auth_no = $4 AND ${leftBy('pre_auth')}
-  UNION ALL
-  SELECT merchant_id, 'payment', payment_no, closed_at, true FROM payments o
-  WHERE $5::text = 'payment' AND merchant_id = $3 AND payment_no = $4 AND ${leftBy('payment')}
+), object AS (${[BY_NUMBER, BY_LEFT_NUMBER, BY_IDENTITY, BY_REFUND, BY_TRADE, BY_LEFT_IDENTITY].join('\n  UNION ALL')}
   LIMIT 1
 ), found AS (
-  SELECT merchant_id, 'refund' AS kind, refund_no AS no, closed_at, false AS is_left FROM refund
-  UNION ALL SELECT merchant_id, kind, no, closed_at, is_left FROM object
+  SELECT merchant_id, 'refund' AS kind, refund_no AS no, closed_at, false AS is_left, NULL AS left_no FROM refund
+  UNION ALL SELECT merchant_id, kind, no, closed_at, is_left, left_no FROM object
 )
-SELECT merchant_id, kind, no, is_left, closed_at IS NOT NULL AS closed, EXISTS (
+SELECT merchant_id, kind, no, is_left, left_no, closed_at IS NOT NULL AS closed, EXISTS (
   SELECT 1 FROM channel_calls c
   WHERE c.merchant_id = found.merchant_id AND c.object_kind = found.kind AND c.object_no = found.no
     AND c.state = 'open' AND c.last_sent_at > now() - interval '5 seconds'
@@ -175,6 +203,7 @@ interface MatchRow {
   kind: 'pre_auth' | 'payment' | 'refund';
   no: string;
   is_left: boolean;
+  left_no: string | null;
   closed: boolean;
   busy: boolean;
 }
@@ -202,13 +231,13 @@ export async function matchEvent(
   ]);
   let object: EventMatch['object'] | undefined;
   let refund: EventMatch['refund'];
-  let isLeft = false;
-  for (const { merchant_id: merchantId, kind, no, closed, busy, is_left } of rows) {
-    isLeft ||= is_left;
+  let left: EventMatch['left'];
+  for (const { merchant_id: merchantId, kind, no, closed, busy, is_left, left_no: channelNo } of rows) {
+    if (is_left) left = { channelNo };
     if (kind === 'refund') refund = { object: { merchantId, kind, no }, closed, busy };
     else object = { object: { merchantId, kind, no }, closed, busy };
   }
-  return object === undefined ? undefined : { object, refund, isLeft };
+  return object === undefined ? undefined : { object, refund, left };
 }
 
 /**
@@ -216,11 +245,11 @@ export async function matchEvent(
  * and of a channel that the object has left is read beside the workflows, by the pick-up.
  */
 export function workflowToTell(
-  { object, refund, isLeft }: EventMatch,
+  { object, refund, left }: EventMatch,
   subject: InboundSubject,
 ): Matched<ObjectRef> | undefined {
-  if (isLeft) return undefined;
   if (subject === 'dispute' || (subject === 'refund' && refund === undefined)) return undefined;
+  if (left !== undefined && refund === undefined) return undefined;
   const told = refund ?? object;
   return told.closed ? undefined : told;
 }

@@ -1,11 +1,12 @@
 /** What reconciliation found different and could not settle: one row per object and field. */
+import type { PoolClient } from 'pg';
 import type { ChannelName } from '../domain/channel';
 import type { ObjectKind, ObjectRef } from '../domain/ids';
 import type { Difference } from '../domain/reconcile';
 import { appendNote } from './outbox';
 import { microsOf, sinceEpoch } from './page';
 import type { Page } from './page';
-import { withTransaction } from './postgres';
+import { withinTransaction, withTransaction } from './postgres';
 import type { Database, Queryable } from './postgres';
 
 export interface DiscrepancyRow {
@@ -128,11 +129,11 @@ const LOCK_STATUS: Readonly<Record<ObjectKind, string>> = {
  * @returns undefined when there is no such discrepancy
  */
 export async function resolveDiscrepancy(
-  db: Database,
+  db: Database | PoolClient,
   id: string,
   { by, reason }: { by: string; reason: string },
 ): Promise<DiscrepancyRow | undefined> {
-  return withTransaction(db, async (tx) => {
+  return withinTransaction(db, async (tx) => {
     const resolved = (await tx.query<DiscrepancyRow>(RESOLVE, [id, by])).rows[0];
     if (resolved === undefined)
       return (await tx.query<DiscrepancyRow>(`SELECT ${COLUMNS} FROM discrepancies WHERE id = $1`, [id]))

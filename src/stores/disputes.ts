@@ -14,6 +14,8 @@ export interface DisputeRow {
   object_no: string;
   channel_account_id: string;
   channel_dispute_no: string;
+  /** Of one about money at a channel that the object has left: its number there. null: the object's own. */
+  channel_no: string | null;
   currency: string;
   amount: number;
   reason: string;
@@ -22,7 +24,7 @@ export interface DisputeRow {
   closed_at: Date | null;
 }
 
-const COLUMNS = `id, merchant_id, object_kind, object_no, channel_account_id, channel_dispute_no, currency, amount, reason, status,
+const COLUMNS = `id, merchant_id, object_kind, object_no, channel_account_id, channel_dispute_no, channel_no, currency, amount, reason, status,
   opened_at, closed_at`;
 
 /** The disputes of an object. The object must be locked by whoever is about to change them. */
@@ -36,8 +38,8 @@ export async function readDisputesOf(
 
 const SAVE = `
 INSERT INTO disputes AS known (id, merchant_id, object_kind, object_no, channel_account_id, channel_dispute_no, currency, amount, reason,
-  status, closed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text, CASE WHEN $10::text <> 'open' THEN now() END)
+  status, channel_no, closed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text, $11, CASE WHEN $10::text <> 'open' THEN now() END)
 ON CONFLICT (channel_account_id, channel_dispute_no) DO UPDATE SET amount = excluded.amount, status = excluded.status,
   closed_at = coalesce(known.closed_at, excluded.closed_at)
 WHERE (known.merchant_id, known.object_kind, known.object_no) = (excluded.merchant_id, excluded.object_kind, excluded.object_no)
@@ -45,11 +47,18 @@ RETURNING ${COLUMNS}`;
 
 const MAX_REASON_CHARACTERS = 100;
 
+/** Where its money is. */
+export interface DisputedPlace {
+  readonly channelAccountId: string;
+  /** At a channel that the object has left: its number there. Absent: the object's own. */
+  readonly channelNo?: string;
+}
+
 /** @returns undefined: a dispute of this number belongs to another object */
 export async function saveDispute(
   q: Queryable,
   object: RefundedRef,
-  channelAccountId: string,
+  { channelAccountId, channelNo }: DisputedPlace,
   snapshot: DisputeSnapshot,
   change: DisputeChange,
 ): Promise<DisputeRow | undefined> {
@@ -65,6 +74,7 @@ export async function saveDispute(
     change.amount,
     snapshot.reason.slice(0, MAX_REASON_CHARACTERS),
     change.status,
+    channelNo ?? null,
   ]);
   return result.rows[0];
 }

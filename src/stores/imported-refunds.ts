@@ -25,7 +25,7 @@ const RECOUNT = {
 } as const;
 
 /** Money that is neither known to have come back nor known to be gone counts as gone. */
-const STATUS: Readonly<Record<ChannelRefundStatus, string>> = {
+export const IMPORTED_STATUS: Readonly<Record<ChannelRefundStatus, string>> = {
   pending: 'pending',
   succeeded: 'success',
   failed: 'failed',
@@ -51,7 +51,7 @@ export async function importRefunds(
     if (snapshot.amount <= 0 || isOurs(snapshot, ours)) continue;
     const { channelRefundNo, currency, amount, status } = snapshot;
     const identity = [row.channel_account_id, channelRefundNo, merchantId, kind, no];
-    await tx.query(UPSERT, [...identity, currency, amount, STATUS[status]]);
+    await tx.query(UPSERT, [...identity, currency, amount, IMPORTED_STATUS[status]]);
   }
   const counted = await tx.query<{ refunded_external: number }>(RECOUNT[kind], [merchantId, no, kind]);
   const sum = counted.rows[0]?.refunded_external ?? 0;
@@ -68,7 +68,7 @@ export async function importRefunds(
  * Whether the money stands in a reservation of ours. One whose row says that it failed does not: what the channel gave
  * back all the same counts as made by hand.
  */
-function isOurs(snapshot: RefundSnapshot, rows: readonly RefundRow[]): boolean {
+export function isOurs(snapshot: RefundSnapshot, rows: readonly RefundRow[]): boolean {
   const row = rows.find(
     ({ refund_no, channel_refund_no }) =>
       refund_no === snapshot.refundNo || channel_refund_no === snapshot.channelRefundNo,

@@ -69,9 +69,10 @@ export async function lockRefundable(q: Queryable, object: RefundedRef): Promise
 }
 
 // One in another currency cannot be subtracted: then nothing is free of it.
+// A dispute about money at a channel that was left (channel_no) says nothing of the object's own.
 const DISPUTED = `
 SELECT coalesce(sum(CASE WHEN currency = $4 THEN amount ELSE $5::bigint END), 0)::bigint AS disputed FROM disputes
-WHERE merchant_id = $1 AND object_kind = $2 AND object_no = $3 AND status <> 'won'`;
+WHERE merchant_id = $1 AND object_kind = $2 AND object_no = $3 AND status <> 'won' AND channel_no IS NULL`;
 
 /** The figures to judge by. The row must be locked: disputes are written under its lock too. */
 export async function refundableOf(

@@ -1,11 +1,12 @@
 /**
- * Changes of routing's configuration. Each is one transaction: it locks the version row, so that changes happen one after
+ * Changes of routing's configuration. Each is one transaction, or part of its caller's: it locks the version row, so that changes happen one after
  * the other, is noted in the audit, and raises the version. Whoever runs routers is told after the commit, by the caller.
  */
 import { randomUUID } from 'node:crypto';
+import type { PoolClient } from 'pg';
 import type { ChannelName } from '../domain/channel';
 import { ROUTING_LIMITS } from '../domain/routing/config';
-import { withTransaction } from './postgres';
+import { withinTransaction } from './postgres';
 import type { Database, Queryable } from './postgres';
 import { appendAudit } from './routing-audit';
 import type { AuditedEntity } from './routing-audit';
@@ -119,12 +120,12 @@ interface Change<Row> {
 
 /** @returns the row as it is now, or, when it is removed, as it was */
 async function change<Row extends Versioned>(
-  db: Database,
+  db: Database | PoolClient,
   by: ChangedBy,
   { entity, find, count, limit }: Kept,
   { key, mustExist, check, write }: Change<Row>,
 ): Promise<Changed<Row>> {
-  return withTransaction(db, async (tx) => {
+  return withinTransaction(db, async (tx) => {
     const present = (await tx.query<{ version: number }>(LOCK_VERSION, [])).rows[0]?.version;
     if (present === undefined) throw new Error('routing_version has no row');
     const before = (await tx.query<Row>(find, [key])).rows[0];
@@ -149,7 +150,7 @@ async function change<Row extends Versioned>(
 }
 
 function save<Row extends Versioned>(
-  db: Database,
+  db: Database | PoolClient,
   by: ChangedBy,
   to: Kept,
   what: { key: string; mustExist: boolean; fields: unknown[]; check?: NonNullable<Change<Row>['check']> },
@@ -192,7 +193,7 @@ SELECT id FROM channel_fees WHERE channel = $1 AND account_id IS NOT DISTINCT FR
 
 /** @param id undefined: a new one */
 export function saveFee(
-  db: Database,
+  db: Database | PoolClient,
   by: ChangedBy,
   id: string | undefined,
   fee: FeeFields,
@@ -217,7 +218,7 @@ async function isMerchant(tx: Queryable, id: string): Promise<boolean> {
 
 /** @param id undefined: a new one. A rule keeps its id when it is replaced, and with it its share of the orders. */
 export function saveRule(
-  db: Database,
+  db: Database | PoolClient,
   by: ChangedBy,
   id: string | undefined,
   rule: RuleFields,

@@ -43,7 +43,7 @@ const RULE = `json_strip_nulls(json_build_object('id', id, 'order', rule_order, 
   'channel', channel, 'weight', weight))`;
 const MERCHANT = `json_strip_nulls(json_build_object('merchantId', merchant_id, 'mode', mode, 'smart', smart))`;
 const ACCOUNT = `json_build_object('id', id, 'channel', channel, 'world', world, 'merchantId', merchant_id,
-  'contract', contract, 'fees', fees)`;
+  'contract', contract, 'fees', fees, 'enabled', enabled)`;
 
 // One statement has one snapshot: a change is in it whole, with its version, or not at all. Its JSON is the domain's words,
 // and in a fixed order, so that two processes with the same version have the same bytes.
@@ -53,7 +53,7 @@ SELECT (SELECT version FROM routing_version) AS version,
   ${listOf(FEE, 'channel_fees', 'id')} AS fees,
   ${listOf(RULE, 'routing_rules', 'id')} AS rules,
   ${listOf(MERCHANT, 'merchant_routing', 'merchant_id')} AS merchants,
-  ${listOf(ACCOUNT, 'channel_accounts WHERE enabled', 'id')} AS accounts`;
+  ${listOf(ACCOUNT, 'channel_accounts', 'id')} AS accounts`;
 
 interface Loaded {
   version: number | null;
@@ -65,6 +65,7 @@ interface Loaded {
 }
 
 interface LoadedAccount extends RoutingAccount {
+  enabled: boolean;
   fees: { basis_points: number; fixed_minor_by_currency: Record<string, number> } | null;
 }
 
@@ -78,7 +79,9 @@ export async function loadRoutingConfig(q: Queryable): Promise<RoutingConfig> {
     fees: feesOf(row),
     rules: row.rules,
     merchants: row.merchants,
-    accounts: row.accounts.map(({ fees: _, ...account }) => account),
+    accounts: row.accounts
+      .filter(({ enabled }) => enabled)
+      .map(({ fees: _, enabled: __, ...account }) => account),
   };
 }
 
@@ -89,7 +92,7 @@ function channelsOf({ channels }: Loaded): readonly ChannelSettings[] {
 
 /**
  * List prices give way to the channel's own rows, an account's fee table to the rows that name it. Rows that name an
- * account leave the list price to the others.
+ * account leave the list price to the others. What was paid at an account that is switched off now has cost what it costs.
  */
 function feesOf({ fees, accounts }: Loaded): readonly FeeRule[] {
   const priced = new Set(

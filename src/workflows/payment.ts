@@ -10,7 +10,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { PaymentStep } from '../activities/payment-execute';
-import type { PaymentReading } from '../activities/payment-records';
+import type { PaymentReading, PaymentRecordOutcome } from '../activities/payment-records';
 import type { PaymentReport } from '../activities/payment-subject';
 import { CREATE_COMMAND_ID, EXPIRY_COMMAND_ID } from '../domain/channel-call';
 import { releaseRetryDelayMs } from '../domain/expiry';
@@ -189,7 +189,7 @@ async function followCall(
     if (decided !== null) {
       const outcome = await activities.settlePaymentByOperator(ref, report.callId, decided);
       desk.update(outcome.payment);
-      return outcome.result;
+      return resultOf(outcome);
     }
     // The call's row is all that the next run needs; whoever waits for an answer is answered first.
     if (workflowInfo().continueAsNewSuggested && !desk.hasWork && allHandlersFinished())
@@ -204,7 +204,11 @@ async function followCall(
   const outcome = await activities.recordPaymentAnswer(ref, report.callId, report.answer, report.reading);
   desk.update(outcome.payment);
   desk.completionDue = outcome.completionDue;
-  return outcome.movedTo === undefined ? outcome.result : { kind: 'moved', callId: outcome.movedTo };
+  return resultOf(outcome);
+}
+
+function resultOf({ result, movedTo }: PaymentRecordOutcome): PaymentResult | Moved {
+  return movedTo === undefined ? result : { kind: 'moved', callId: movedTo };
 }
 
 async function reread(ref: PaymentArgs, desk: PaymentDesk): Promise<PaymentReading> {

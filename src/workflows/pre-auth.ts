@@ -10,6 +10,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Step } from '../activities/execute';
+import type { RecordOutcome } from '../activities/records';
 import type { HoldReading } from '../activities/settle';
 import { CREATE_COMMAND_ID, EXPIRY_COMMAND_ID } from '../domain/channel-call';
 import type { CallReport } from '../domain/channel-call';
@@ -201,9 +202,7 @@ async function followCall(
   while (report.kind === 'unsettled') {
     const decided = await desk.waitForTurn(report);
     if (decided !== null) {
-      const { hold, result } = await activities.settleByOperator(ref, report.callId, decided);
-      desk.update(hold);
-      return result;
+      return taken(desk, await activities.settleByOperator(ref, report.callId, decided));
     }
     // The call's row is all that the next run needs; whoever waits for an answer is answered first.
     if (workflowInfo().continueAsNewSuggested && !desk.hasWork && allHandlersFinished())
@@ -223,7 +222,10 @@ async function record(
   desk: HoldDesk,
   { callId, answer, reading }: Extract<CallReport, { kind: 'answered' }>,
 ): Promise<CommandResult | Moved> {
-  const { hold, result, movedTo } = await activities.recordAnswer(ref, callId, answer, reading);
+  return taken(desk, await activities.recordAnswer(ref, callId, answer, reading));
+}
+
+function taken(desk: HoldDesk, { hold, result, movedTo }: RecordOutcome): CommandResult | Moved {
   desk.update(hold);
   return movedTo === undefined ? result : { kind: 'moved', callId: movedTo };
 }

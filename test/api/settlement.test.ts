@@ -109,11 +109,43 @@ it('takes a refund off on the day it came back, and leaves the day it was made a
   ]);
 });
 
+it('takes off what was given back by hand at a channel that its payment had left', async () => {
+  const no = await payment('2026-01-05T10:00:00Z', 900);
+  await api.db.query(
+    `INSERT INTO left_objects (channel_account_id, channel_no, merchant_id, object_kind, object_no) VALUES ($1, 'left', $2, 'payment', $3)`,
+    [accountId, api.merchant.id, no],
+  );
+  await api.db.query(
+    `INSERT INTO left_refunds (channel_account_id, channel_refund_no, channel_no, currency, amount, status, updated_at)
+     VALUES ($1, 'by-hand', 'left', 'USD', 250, 'success', '2026-01-06T10:00:00Z')`,
+    [accountId],
+  );
+  expect(await itemsOf('date=2026-01-06')).toMatchObject([{ refunds: { count: 1, amount: 250 }, net: -250 }]);
+});
+
 it('uses the fees of the account, where it has its own', async () => {
   const fees = { basis_points: 100, fixed_minor_by_currency: { USD: 5 } };
   await api.db.query('UPDATE channel_accounts SET fees = $2 WHERE id = $1', [accountId, fees]);
   expect(await itemsOf('date=2026-01-30')).toMatchObject([{ fees: 105, net: 9_895 }]);
   await api.db.query('UPDATE channel_accounts SET fees = NULL WHERE id = $1', [accountId]);
+});
+
+it('goes by the prices that routing is configured with, also of an account that is switched off now', async () => {
+  const fees = { basis_points: 100, fixed_minor_by_currency: { USD: 5 } };
+  await api.db.query('UPDATE channel_accounts SET fees = $2, enabled = false WHERE id = $1', [
+    accountId,
+    fees,
+  ]);
+  expect(await itemsOf('date=2026-01-30')).toMatchObject([{ fees: 105 }]);
+  await api.db.query('UPDATE channel_accounts SET fees = NULL, enabled = true WHERE id = $1', [accountId]);
+  const price = `INSERT INTO channel_fees (id, channel, country, basis_points, fixed_minor, version)
+    SELECT gen_random_uuid(), 'stripe', country, basis_points, 0, 1
+    FROM (VALUES (NULL, 200), ('EEA', 300)) AS price (country, basis_points)`;
+  await api.db.query(price);
+  expect(await itemsOf('date=2026-01-30')).toMatchObject([{ fees: 200 }]);
+  await api.db.query(`UPDATE payments SET country = 'DE' WHERE amount = 10000`);
+  expect(await itemsOf('date=2026-01-30')).toMatchObject([{ fees: 300 }]);
+  await api.db.query('DELETE FROM channel_fees');
 });
 
 it('tells a merchant of itself only, the operator of all or of one', async () => {

@@ -88,6 +88,24 @@ describe('a create', () => {
     },
   );
 
+  test.each(['error_before', 'reset_before', 'timeout_after'])(
+    'whose invoice is there and cannot be read (%s) may have been executed',
+    async (fault) => {
+      const { id, call } = await created();
+      await control.fault('payment-methods', fault);
+      expect(await faultOf(create(call, 400))).toMatchObject({ execution: 'maybe_executed' });
+      expect(paymentOf((await create(call)).answer).channelPaymentNo).toBe(id);
+    },
+  );
+
+  test('whose look-up is declined says nothing of earlier sends', async () => {
+    const stranger = openCrypto({ ...sandbox, apiKey: 'nobody' });
+    const request = { paymentNo: 'PY1', orderNo: 'O1', expiresAtUnixSeconds: Date.now() / 1000 + 60 };
+    const { answer } = await stranger.createPayment({ ...request, ...MONEY }, newCall(), EXCHANGE);
+    expect(answer).toMatchObject({ kind: 'declined', code: 'account_invalid', ofPreparation: true });
+    stranger.close();
+  });
+
   test('an attempt given up that is executed during the repeat: one invoice stays open, and it is the answer', async () => {
     const call = newCall();
     await control.fault('create', 'slow', { delayMs: 500 });

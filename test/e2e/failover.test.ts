@@ -256,7 +256,7 @@ it('gives a hold to the next channel, and ends one that nobody takes', async () 
     times: 9,
   });
   const reply = await merchant.create(holdOf({ channel: 'stripe' }));
-  expect(reply).toMatchObject({ status: 402, code: 'CHANNEL_DECLINED' });
+  expect(reply).toMatchObject({ status: 402, code: 'CHANNEL_NOT_REACHED' });
   const [row] = await shop.system.rows<{ pre_auth_no: string; decline_code: string }>(
     `SELECT pre_auth_no, decline_code FROM pre_auths WHERE status = 'failed'`,
   );

@@ -69,6 +69,21 @@ test('of 200 versions published at once, in any order, the newest remains, whole
   expect(heard.at(-1)).toBe(200);
 });
 
+test('a version that the database has lost makes way, and what came after it; what came after the loss does not', async () => {
+  for (const [known, isKept] of [
+    [9, true],
+    [10, true],
+    [7, false],
+  ] as const) {
+    await rig.redis.del(`${rig.prefix}payment:router:version`);
+    await cache.publishChange(configOf(known));
+    expect(await cache.publishChange(configOf(5), 9)).toBe(isKept);
+    expect((await cache.readCached())?.version).toBe(isKept ? 5 : known);
+  }
+  await sleep(100);
+  expect(heard).toEqual([9, 5, 10, 5, 7]);
+});
+
 test.each(['', 'null', '[]', '{}', '{"version":3}', '{"version":"x","channels":[]}', 'half a {'])(
   'what cannot be read as a configuration is as good as nothing: %s',
   async (text) => {

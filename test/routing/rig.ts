@@ -7,6 +7,7 @@ import type { HealthLimits } from '../../src/domain/routing/health';
 import type { RoutingPolicy, RoutingRequest } from '../../src/domain/routing/types';
 import { createChannelCache } from '../../src/redis/channel-cache';
 import { createRedis } from '../../src/redis/client';
+import { createProbes } from '../../src/redis/probes';
 import { createSubscriber } from '../../src/redis/subscriber';
 import { createSuccessRates } from '../../src/redis/success-rates';
 import { createRouter } from '../../src/routing/router';
@@ -22,6 +23,8 @@ const POLICY: RoutingPolicy = { ...DEFAULT_POLICY, mode: 'cost', explorationShar
 export interface TestRouter {
   readonly router: Router;
   readonly db: Database;
+  /** What was logged as an error so far. */
+  readonly errors: readonly string[];
   stop(): Promise<void>;
 }
 
@@ -32,7 +35,9 @@ export interface RouterOptions {
 
 /** Started; `ready` has been waited for. */
 export async function startRouter(config: Config, options: RouterOptions = {}): Promise<TestRouter> {
-  const log = pino({ level: 'silent' });
+  const errors: string[] = [];
+  const write = (line: string) => void errors.push((JSON.parse(line) as { msg: string }).msg);
+  const log = pino({ level: 'error' }, { write });
   const db = createDatabase({ ...config, DB_POOL_SIZE: 2 }, () => undefined);
   const redis = createRedis(config, log);
   await redis.connect().catch(() => undefined);
@@ -42,6 +47,7 @@ export async function startRouter(config: Config, options: RouterOptions = {}): 
     limits: { ...DEFAULT_HEALTH_LIMITS, ...options.limits },
     cache: createChannelCache(redis, config.REDIS_KEY_PREFIX),
     rates: createSuccessRates(redis, config.REDIS_KEY_PREFIX),
+    probes: createProbes(redis, config.REDIS_KEY_PREFIX),
     subscriber: createSubscriber(redis),
     loadConfig: () => loadRoutingConfig(db),
     readVersion: () => readRoutingVersion(db),
@@ -53,6 +59,7 @@ export async function startRouter(config: Config, options: RouterOptions = {}): 
   return {
     router,
     db,
+    errors,
     async stop() {
       await router.stop();
       redis.disconnect();

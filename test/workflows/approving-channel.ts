@@ -23,6 +23,8 @@ export class ApprovingChannel implements Pick<
   readonly trades = new Map<string, Trade>();
   readonly taken: string[] = [];
   readonly mishaps = new Map<string, Mishap[]>();
+  /** Thrown at the next creates instead of an answer. */
+  readonly crashes: Error[] = [];
   /** Operations that are executed neither now nor later, and never answered. */
   readonly down = new Set<string>();
   private readonly kept = new Map<string, () => PaymentAnswer>();
@@ -49,6 +51,8 @@ export class ApprovingChannel implements Pick<
   }
 
   createPayment: PaymentVerbs['createPayment'] = async ({ paymentNo }, { idempotencyKey }) => {
+    const crash = this.crashes.shift();
+    if (crash !== undefined) throw crash;
     const answer = await this.once('create', idempotencyKey, () => {
       this.trades.set(paymentNo, { status: 'requires_action', isApproved: false, lastDecline: undefined });
       return { kind: 'pending', snapshot: this.show(paymentNo) };

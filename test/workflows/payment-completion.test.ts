@@ -8,6 +8,7 @@ import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/wo
 import type { Pool } from 'pg';
 import { createActivities } from '../../src/activities';
 import type { ActivityDeps } from '../../src/activities';
+import { ChannelFault } from '../../src/domain/channel';
 import type { Decline } from '../../src/domain/channel';
 import { workflowIdOf } from '../../src/domain/ids';
 import { paymentObject } from '../../src/domain/payment';
@@ -262,4 +263,16 @@ it('does not make a create again whose key is forgotten, and fails by an operato
   await reach(no, 'failed');
   expect(await handleOf(no).result()).toBe('failed');
   expect(channel.trades.has(no)).toBe(false);
+});
+
+it('does not take a create that may repeat another for the only one', async () => {
+  // The first may have arrived before its step failed; the second certainly has not, which says nothing of the first.
+  channel.crashes.push(new Error('a step that fails'), new ChannelFault('not_sent', 'nobody there'));
+  const no = await open();
+  await reach(no, 'requires_action');
+  const { rows } = await db.query(
+    'SELECT state, maybe_sent, not_sent FROM channel_calls WHERE object_no = $1',
+    [no],
+  );
+  expect(rows).toEqual([{ state: 'executed', maybe_sent: true, not_sent: 1 }]);
 });

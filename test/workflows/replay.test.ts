@@ -9,6 +9,7 @@ import { historyFromJSON } from '@temporalio/common/lib/proto-utils';
 import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
 import type { WorkflowBundle } from '@temporalio/worker';
 import { APPROVAL_PATHS } from '../../dev/approval-history-paths';
+import { FAILOVER_PATHS } from '../../dev/failover-history-paths';
 import { HISTORY_PATHS } from '../../dev/history-paths';
 import { PAYMENT_PATHS } from '../../dev/payment-history-paths';
 import { REFUND_PATHS } from '../../dev/refund-history-paths';
@@ -16,7 +17,7 @@ import { DELIVERY_PATHS, SWEEP_PATH } from '../../dev/webhook-history-paths';
 
 const FOLDER = join(__dirname, 'histories');
 const NAMES = [
-  ...[HISTORY_PATHS, APPROVAL_PATHS, PAYMENT_PATHS, REFUND_PATHS, DELIVERY_PATHS]
+  ...[HISTORY_PATHS, APPROVAL_PATHS, PAYMENT_PATHS, FAILOVER_PATHS, REFUND_PATHS, DELIVERY_PATHS]
     .flat()
     .map(({ name }) => name),
   SWEEP_PATH,

@@ -78,11 +78,25 @@ export async function attempt<T extends object>(calls: () => Promise<T>): Promis
   return meaning ?? value;
 }
 
-/** For what comes before the call that moves money: whatever the wire does there, that call was not sent. */
+/**
+ * For what comes before the call that moves money: whatever the wire does there, that call was not sent. What is declined
+ * there says nothing of earlier sends.
+ */
 export async function beforeMoney<T extends object>(calls: () => Promise<T>): Promise<T | Decline> {
   const { meaning, value } = await judged(calls);
   if (meaning instanceof ChannelFault) throw new ChannelFault('not_sent', `look_up:${meaning.reason}`);
-  return meaning ?? value;
+  return meaning === undefined ? value : { ...meaning, ofPreparation: true };
+}
+
+/** For what follows the sight of what was made, or the call that made it: no trouble of the wire says that it is not there. */
+export async function afterMoney<T extends object>(calls: () => Promise<T>): Promise<T> {
+  const { meaning, value } = await judged(calls).catch((error: unknown) => {
+    if (!(error instanceof ChannelFault)) throw error;
+    return { meaning: error, value: undefined };
+  });
+  if (meaning === undefined) return value;
+  const reason = meaning instanceof ChannelFault ? meaning.reason : `read_refused:${meaning.code}`;
+  throw new ChannelFault('maybe_executed', reason);
 }
 
 type Judged<T> =

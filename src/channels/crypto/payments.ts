@@ -15,7 +15,7 @@ import type { CallIdentity, CustomerStep, Decline, Exchange } from '../../domain
 import type { CreatePaymentRequest, PaymentAnswer, PaymentSnapshot } from '../../domain/channel-payment';
 import { parseDecimal, toCryptoAmount, toMinorUnits, ZERO } from './amounts';
 import type { GreenfieldClient, Send } from './client';
-import { attempt, beforeMoney, isDecline, read } from './errors';
+import { afterMoney, attempt, beforeMoney, isDecline, read } from './errors';
 import { orderIdOf } from './identity';
 import { arrivedOf, decline, mapStatus, toAnswer, toCustomerStep, toSnapshot } from './mapping';
 import { readRefunds } from './refunds';
@@ -37,15 +37,16 @@ export async function createPayment(
     return refused(decline(isCurrency ? 'invalid_currency' : 'invalid_amount', 'not-expressible'));
   }
   const send = client.begin(exchange);
-  const known = await beforeMoney(async () => {
-    const invoices = await lookUp(store, send, call);
-    const invoice = await keepEarliest(store, send, invoices);
-    if (invoice === undefined) return {};
-    checkSame(invoice, request);
-    return { made: await toMade(store, send, invoice) };
-  });
+  const known = await beforeMoney(() => lookUp(store, send, call));
   if (isDecline(known)) return refused(known);
-  if (known.made !== undefined) return known.made;
+  const [earliest] = known;
+  if (earliest !== undefined) {
+    checkSame(earliest, request);
+    return afterMoney(async () => {
+      await keepEarliest(store, send, known);
+      return toMade(store, send, earliest);
+    });
+  }
   const created = await attempt(() => store.createInvoice(send, toBody(amount.amount, request, call)));
   if (isDecline(created)) return refused(created);
   return secondLook(store, send, call, created);
@@ -194,7 +195,7 @@ export async function cancelPayment(
   if (before.kind !== 'open') return before;
   const marked = await attempt(() => store.markInvalid(send, invoiceId));
   if (isDecline(marked) && marked.code !== 'invalid_state') return marked;
-  const after = await attempt(async () => {
+  const after = await afterMoney(async () => {
     const invoice = isDecline(marked) ? await store.getInvoice(send, invoiceId) : marked;
     return judgeCancel(invoice, await readState(store, send, invoice));
   });

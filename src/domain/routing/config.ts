@@ -1,9 +1,9 @@
 /** A configuration made fast to ask: sets and maps instead of lists, what cannot matter left out. Done once per change. */
+import type { AmountBounds } from '../channel-payment';
 import { hashOf } from './hash';
 import { countriesOf, isRegion } from './regions';
 import { ROUTING_MODES, STRATEGIES, STRATEGY_PRIORITIES } from './types';
 import type {
-  AmountBounds,
   ChannelId,
   ChannelSettings,
   FeeRule,
@@ -63,6 +63,8 @@ export interface CompiledConfig {
   readonly merchants: ReadonlyMap<string, MerchantRouting>;
   /** undefined: accounts are not known. */
   readonly accountsOf: ((world: string, merchantId: string) => Accounts) | undefined;
+  /** Ids of the accounts that many share; undefined: accounts are not known. */
+  readonly platformAccounts: ReadonlySet<string> | undefined;
 }
 
 export function compileConfig(config: RoutingConfig, policy: RoutingPolicy): CompiledConfig {
@@ -77,6 +79,7 @@ export function compileConfig(config: RoutingConfig, policy: RoutingPolicy): Com
     rules: compileRules(config.rules),
     merchants: new Map(config.merchants.map((merchant) => [merchant.merchantId, merchant])),
     accountsOf: config.accounts === undefined ? undefined : compileAccounts(config.accounts),
+    platformAccounts: config.accounts && new Set(config.accounts.filter(isPlatform).map(({ id }) => id)),
   };
 }
 

@@ -1,7 +1,8 @@
-/** What a channel would charge. Integer minor units, one rounding (fees.ts); the most specific price that fits. */
-import { feeAt } from '../fees';
+/** What a channel charges. Integer minor units, one rounding (fees.ts); the most specific price that fits. */
+import type { ChannelName } from '../channel';
+import { DEFAULT_FEES, feeAt, feeOf } from '../fees';
 import type { FeeTable } from '../fees';
-import type { CompiledFee, CompiledFees } from './config';
+import type { CompiledConfig, CompiledFee, CompiledFees } from './config';
 import type { ChannelId, FeeRule, RoutingRequest } from './types';
 
 /**
@@ -16,6 +17,31 @@ export function estimateFee(
   const own = accountId === undefined ? undefined : fees.byAccount.get(accountId);
   const fee = (own && firstFit(own, request)) ?? firstFit(fees.general, request);
   return fee && feeAt(request.amount, fee.basisPoints, fee.fixedMinor);
+}
+
+/** What is charged for, without the routing that led to it. */
+export interface PricedAmount {
+  readonly amount: number;
+  readonly currency: string;
+  /** ISO 3166-1 alpha-2; absent: not known. */
+  readonly country?: string;
+}
+
+/**
+ * What something that was paid costs at present prices: for every report. Where none that is configured fits, the list price.
+ * @param accountId the account that was charged, where it is known
+ * @returns minor units of its currency
+ */
+export function priceAt(
+  { byId }: CompiledConfig,
+  channel: ChannelName,
+  { amount, currency, country: code }: PricedAmount,
+  accountId: string | undefined,
+): number {
+  const country = code === undefined ? {} : { country: { code, source: 'explicit' as const } };
+  const fees = byId.get(channel)?.fees;
+  const configured = fees && estimateFee(fees, { amount, currency, ...country }, accountId);
+  return configured ?? feeOf({ amount, currency }, DEFAULT_FEES[channel]);
 }
 
 function firstFit(

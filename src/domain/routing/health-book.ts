@@ -17,6 +17,8 @@ export interface HealthBook {
    * that is out has missed is counted. A quote, which sends nothing, is not noted.
    */
   note(decision: Pick<RoutingDecision, 'channel' | 'probe' | 'candidates'>, nowMs: number): void;
+  /** Another process is trying it: what this one has missed goes on counting, so that of all requests 1 % probe. */
+  probedElsewhere(channel: ChannelId, nowMs: number): void;
 }
 
 interface Entry {
@@ -55,6 +57,10 @@ export function createHealthBook(limits: HealthLimits): HealthBook {
         const entry = excluded?.code === 'out_of_service' ? entries.get(channel) : undefined;
         if (entry !== undefined) entry.clock = { ...entry.clock, missed: entry.clock.missed + 1 };
       }
+    },
+    probedElsewhere(channel, nowMs) {
+      const entry = entries.get(channel);
+      if (entry !== undefined) entry.clock = { ...entry.clock, lastMs: nowMs };
     },
   };
 }

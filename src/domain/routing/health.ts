@@ -41,7 +41,7 @@ export interface HealthLimits {
   readonly minSamples: number;
   /** Older buckets say nothing about now. */
   readonly windowMs: number;
-  /** One request in so long tries a channel that is out. Where several processes probe: times their number. */
+  /** One request in so long tries a channel that is out, whichever process has it. */
   readonly probeIntervalMs: number;
   /** And one in so many requests that it might have taken, when that is sooner: 100 is 1 %. */
   readonly probeEvery: number;

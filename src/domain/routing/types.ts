@@ -3,6 +3,7 @@
  * as JSON, a decision is stored as JSON with its payment or hold. Amounts and fees are minor units of the request's currency.
  */
 import type { ChannelContract, World } from '../channel';
+import type { AmountBounds } from '../channel-payment';
 import type { Money } from '../money';
 
 /** A channel as routing knows it: a name and nothing else, so that a decision is the same for 4 channels and for 20. */
@@ -50,11 +51,6 @@ export interface RoutingRequest extends Money {
   readonly requestedChannel?: ChannelId;
   /** What the customer can pay by; absent: by every channel. */
   readonly allowedChannels?: readonly ChannelId[];
-}
-
-export interface AmountBounds {
-  readonly min?: number;
-  readonly max?: number;
 }
 
 /** What is configured of one channel. Countries may also be names of regions (regions.ts). */

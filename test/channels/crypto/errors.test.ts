@@ -1,6 +1,13 @@
 import { GreenfieldError, NOT_SENT_CODES } from '../../../src/channels/crypto/client';
 import type { GreenfieldFailure } from '../../../src/channels/crypto/client';
-import { attempt, beforeMoney, ERROR_TABLE, meaningOf, read } from '../../../src/channels/crypto/errors';
+import {
+  afterMoney,
+  attempt,
+  beforeMoney,
+  ERROR_TABLE,
+  meaningOf,
+  read,
+} from '../../../src/channels/crypto/errors';
 import { ChannelFault } from '../../../src/domain/channel';
 
 const failure = (more: Partial<GreenfieldFailure>): GreenfieldFailure => ({ paths: [], sent: true, ...more });
@@ -70,7 +77,7 @@ test('only errors before the first byte count as not sent', () => {
   }
 });
 
-describe('the three ways to make calls', () => {
+describe('the four ways to make calls', () => {
   const failing = (given: Partial<GreenfieldFailure>) => () =>
     Promise.reject(new GreenfieldError(failure(given)));
 
@@ -86,6 +93,20 @@ describe('the three ways to make calls', () => {
     await expect(beforeMoney(failing({ status: 500 }))).rejects.toMatchObject({ execution: 'not_sent' });
     const reused = new ChannelFault('maybe_executed', 'identity_reused');
     await expect(beforeMoney(() => Promise.reject(reused))).rejects.toBe(reused);
+  });
+
+  test('what is declined before it says nothing of earlier sends', async () => {
+    expect(await beforeMoney(failing({ status: 401 }))).toMatchObject({
+      ...{ kind: 'declined', code: 'account_invalid', ofPreparation: true },
+    });
+  });
+
+  test.each<[string, () => Promise<never>]>([
+    ['never left', failing({ network: 'ECONNREFUSED', sent: false })],
+    ['is refused', failing({ status: 403 })],
+    ['was judged already', () => Promise.reject(new ChannelFault('not_sent', 'http_429'))],
+  ])('after it a read that %s does not say that nothing was made', async (_, read) => {
+    await expect(afterMoney(read)).rejects.toMatchObject({ execution: 'maybe_executed' });
   });
 
   test('a read that is refused is a fault; only "no such object" is undefined', async () => {

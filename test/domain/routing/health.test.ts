@@ -139,6 +139,22 @@ test('a quote takes no probe away', () => {
   expect([view(), book.viewAt(START + 10_500).stateOf('bad')]).toEqual(['out', 'probe']);
 });
 
+test('what another process tries is not due here, and what is missed goes on counting', () => {
+  const book = createHealthBook({ ...LIMITS, probeEvery: 3 });
+  book.update('bad', windowAfter(times(10, 'fault')).window, START + 500);
+  book.probedElsewhere('bad', START + 5_400);
+  book.probedElsewhere('unknown', START + 5_400);
+  const stateAt = (atMs: number) => book.viewAt(START + atMs).stateOf('bad');
+  expect([stateAt(5_500), stateAt(10_399), stateAt(10_400)]).toEqual(['out', 'out', 'probe']);
+  expect(book.viewAt(START).stateOf('unknown')).toBe('in');
+  const excluded = { code: 'out_of_service', reason: '' } as const;
+  const missed = { channel: 'good', candidates: [{ channel: 'bad', eligible: false, excluded }] };
+  book.note(missed, START + 5_500);
+  book.probedElsewhere('bad', START + 5_500);
+  book.note(missed, START + 5_500);
+  expect(stateAt(5_500)).toBe('probe');
+});
+
 test('a slow channel is back only when it answers fast', () => {
   const book = createHealthBook(LIMITS);
   const { window, nowMs } = windowAfter(times(40, 'success', 20_000));
