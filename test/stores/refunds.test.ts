@@ -63,9 +63,11 @@ describe('reservations', () => {
 
   test('the figures name what is disputed', async () => {
     const object = await rows.paid();
+    // The second is about money at a channel that the payment has left.
     await rows.db.query(
-      `INSERT INTO disputes (id, merchant_id, object_kind, object_no, channel_account_id, channel_dispute_no, currency, amount, reason, status)
-       VALUES (gen_random_uuid(), $1, 'payment', $2, $3, gen_random_uuid(), 'USD', 250, 'fraudulent', 'open')`,
+      `INSERT INTO disputes (id, merchant_id, object_kind, object_no, channel_account_id, channel_dispute_no, currency, amount, reason, status, channel_no)
+       SELECT gen_random_uuid(), $1, 'payment', $2, $3, gen_random_uuid(), 'USD', amount, 'fraudulent', 'open', channel_no
+       FROM (VALUES (250, NULL), (400, 'pi_left')) AS given (amount, channel_no)`,
       [rows.merchantId, object.no, rows.accountId],
     );
     const row = await readRefundable(rows.db, object);
