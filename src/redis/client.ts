@@ -36,3 +36,13 @@ export function createRedis(config: RedisConfig, logger: Logger): Redis {
   });
   return redis;
 }
+
+/**
+ * A second connection like the first one, over which the commands of one turn of the event loop travel together: what each
+ * request asks costs less so. Not for anything slow, which the others would wait for. The first one says that Redis is away.
+ */
+export function createPipelining(redis: Redis): Redis {
+  const pipelining = redis.duplicate({ enableAutoPipelining: true });
+  pipelining.on('error', () => undefined);
+  return pipelining;
+}
