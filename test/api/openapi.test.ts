@@ -18,7 +18,7 @@ const capture = defineRoute({
     body: z.strictObject({ amount: z.int().positive().optional() }),
   },
   responses: {
-    200: { description: 'Captured', schema: z.object({ amount: z.int() }), example: { code: 'SUCCESS' } },
+    200: { description: 'Captured', schema: z.object({ amount: z.int() }), example: { amount: 5 } },
   },
   errors: ['NOT_FOUND', 'PRE_AUTH_BUSY', 'PRE_AUTH_CLOSED'],
   handler: () => Promise.reject(new Error('never called')),
@@ -88,14 +88,14 @@ describe('the OpenAPI document', () => {
     });
     expect(operation?.responses['200']?.content['application/json']).toMatchObject({
       schema: { required: ['code', 'message', 'data'], properties: { data: { required: ['amount'] } } },
-      example: { code: 'SUCCESS' },
+      example: { code: 'SUCCESS', message: 'Captured', data: { amount: 32000 } },
     });
     expect(operation?.responses['409']).toMatchObject({
       description: 'IDEMPOTENCY_IN_PROGRESS, PRE_AUTH_BUSY, PRE_AUTH_CLOSED',
       content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
     });
     expect(Object.keys(operation?.responses ?? {})).toEqual(
-      '200 400 401 403 404 409 413 415 422 500 503'.split(' '),
+      '200 400 401 403 404 408 409 413 415 422 429 500 503'.split(' '),
     );
   });
 

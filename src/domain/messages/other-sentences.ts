@@ -1,0 +1,70 @@
+/** What is told besides the sentence of a code: the particular ones of refusals, and those of successes. */
+import type { Sentence } from './sentence';
+
+/** In the place of a code's own sentence, or in `details.reason`. */
+export const REFUSAL_SENTENCES: readonly Sentence[] = [
+  { en: 'This merchant is suspended: nothing new is taken.', zh: '该商户已被暂停：不再受理新的请求。' },
+  { en: 'Send the body without a Content-Encoding.', zh: '请不要用 Content-Encoding 压缩请求体。' },
+  { en: 'The request has no Host header.', zh: '请求没有 Host 请求头。' },
+  { en: 'The bytes sent are no HTTP/1.1 request.', zh: '发送的内容不是 HTTP/1.1 请求。' },
+  { en: 'The body ended early.', zh: '请求体提前结束。' },
+  { en: 'The address is not valid.', zh: '地址无效。' },
+  { en: 'The hold is closed: its status is {status}.', zh: '该预授权已关闭：状态为 {status}。' },
+  { en: 'The payment is closed: its status is {status}.', zh: '该支付已关闭：状态为 {status}。' },
+  { en: 'The command was not executed; repeat it.', zh: '该操作没有执行；请重试。' },
+  { en: 'The channel declined: {reason}.', zh: '渠道拒绝了请求：{reason}。' },
+  { en: 'no reason given', zh: '未说明原因' },
+  {
+    en: 'The amount is more than what is left of the hold ({money}).',
+    zh: '金额超过预授权的剩余金额（{money}）。',
+  },
+  {
+    en: 'The refund is more than what can be given back ({money}).',
+    zh: '退款金额超过可退金额（{money}）。',
+  },
+  { en: 'This url may not be used: {reason}.', zh: '此 url 不可使用：{reason}。' },
+  { en: 'This channel does not take {money}: {reason}.', zh: '该渠道不接受 {money}：{reason}。' },
+  {
+    en: 'This channel does not take this amount: an amount is a positive integer.',
+    zh: '该渠道不接受这个金额：金额必须是正整数。',
+  },
+  { en: 'at least {money}', zh: '至少 {money}' },
+  { en: 'at most {money}', zh: '最多 {money}' },
+  { en: 'an amount is a positive integer', zh: '金额必须是正整数' },
+  { en: 'it must be a multiple of {divisor} minor units', zh: '必须是 {divisor} 个最小货币单位的倍数' },
+  { en: 'the last of its three decimals must be 0', zh: '三位小数的最后一位必须为 0' },
+  { en: '{channel} takes no decimals in this currency', zh: '{channel} 在该币种下不接受小数' },
+  { en: 'it is more than {channel} takes at once', zh: '超过 {channel} 单笔上限' },
+  { en: 'it is longer than 500 characters', zh: '超过 500 个字符' },
+  {
+    en: 'it contains blanks or characters that are not printable ASCII',
+    zh: '含有空格或不可打印的 ASCII 字符',
+  },
+  { en: 'it contains a backslash', zh: '含有反斜杠' },
+  { en: 'it has a fragment', zh: '含有 # 片段' },
+  { en: 'it does not begin with http:// or https://', zh: '没有以 http:// 或 https:// 开头' },
+  { en: 'it is not a URL', zh: '不是 URL' },
+  { en: 'it is not https', zh: '不是 https' },
+  { en: 'it contains credentials', zh: '含有用户名或密码' },
+  { en: 'its port is not allowed', zh: '端口不被允许' },
+  { en: 'its address is not a public one', zh: '地址不是公网地址' },
+];
+
+export const SUCCESS_SENTENCES: readonly Sentence[] = [
+  { en: 'Success', zh: '成功' },
+  { en: 'Accepted; ask {location} for the outcome', zh: '已受理；请查询 {location} 获取结果' },
+  { en: 'Pre-authorization created', zh: '预授权已创建' },
+  { en: 'This pre-authorization exists', zh: '该预授权已存在' },
+  { en: 'Captured', zh: '已扣款' },
+  { en: 'Canceled', zh: '已撤销' },
+  { en: 'Cancelled', zh: '已取消' },
+  { en: 'Payment created', zh: '支付已创建' },
+  { en: 'Refund created', zh: '退款已创建' },
+  { en: 'This refund exists', zh: '该退款已存在' },
+  { en: 'Webhook endpoint created', zh: 'Webhook 端点已创建' },
+  { en: 'Webhook endpoint deleted', zh: 'Webhook 端点已删除' },
+  { en: 'Webhook secret rotated', zh: 'Webhook 密钥已更换' },
+  { en: 'Default webhook secret rotated', zh: '默认 webhook 密钥已更换' },
+  { en: 'Test event on its way', zh: '测试事件已发出' },
+  { en: 'Due now', zh: '即将发送' },
+];
