@@ -29,7 +29,6 @@ export interface Orphan extends Money {
   readonly channel: ChannelName;
   readonly status: string;
   readonly expiresAtMs: number;
-  readonly maybeSent: boolean;
   readonly handedOut: boolean;
   /** Why this channel, by an account with this contract, could not take it; undefined: it can. */
   readonly refusalOf: (channel: ChannelName, contract: ChannelContract) => Refusal | undefined;
@@ -66,7 +65,7 @@ export async function endCreate<T extends object>(
   ways: Ways<T>,
 ): Promise<Given<T> | undefined> {
   const settles = callEndOf(call.id, end, providerCode);
-  const step = await nextStepOf(deps, tx, orphan, end);
+  const step = await nextStepOf(deps, tx, orphan, mayHaveArrivedBefore(call), end);
   switch (step.kind) {
     case 'stay':
       return undefined;
@@ -83,9 +82,10 @@ async function nextStepOf(
   deps: ActivityDeps,
   tx: PoolClient,
   orphan: Orphan,
+  maybeSent: boolean,
   end: CreateEnd,
 ): Promise<NextStep> {
-  const { object, maybeSent, handedOut, expiresAtMs } = orphan;
+  const { object, handedOut, expiresAtMs } = orphan;
   const tried = (await readAttempts(tx, object)).map(({ channel }) => channel);
   const decision = await readRanking(tx, object);
   const scene = { decision, tried, maybeSent, handedOut, expiresAtMs, nowMs: deps.now() };
@@ -97,6 +97,14 @@ async function nextStepOf(
   if (!endsUntaken(end, scene)) return { kind: 'stay' };
   const isExpired = end.kind !== 'declined' && scene.nowMs >= expiresAtMs;
   return { kind: 'end', as: isExpired ? 'expired' : 'failed' };
+}
+
+/**
+ * Whether any send but the one that was answered may have arrived: one is marked so, or was counted and nobody has noted
+ * what became of it, because its process died with it.
+ */
+function mayHaveArrivedBefore({ maybeSent, attempts, notSent }: CreateCall): boolean {
+  return maybeSent || attempts - notSent > 1;
 }
 
 /** The decision is as old as the object: what has changed since is looked at now. */

@@ -35,7 +35,7 @@ export function endHoldCreate(
   return endCreate(
     deps,
     tx,
-    { orphan: orphanOf(row, call), call },
+    { orphan: orphanOf(row), call },
     { end, providerCode },
     {
       async move({ id: channelAccountId, channel, contract }) {
@@ -55,13 +55,12 @@ export function endHoldCreate(
   );
 }
 
-function orphanOf(row: PreAuthRow, { maybeSent }: Pick<ChannelCall, 'maybeSent'>): Orphan {
+function orphanOf(row: PreAuthRow): Orphan {
   const hold = toHold(row);
   const { world, channel, status, amount, currency, expiresAtMs } = hold;
   return {
     object: { ...holdObject(hold), kind: 'pre_auth' },
     ...{ world, channel, status, amount, currency, expiresAtMs },
-    maybeSent,
     handedOut: hold.channelPreAuthNo !== null || row.customer_step_sealed !== null || isClosed(status),
     refusalOf: (other, contract) => checkHoldAmount(other, { amount, currency }, contract),
   };

@@ -20,8 +20,8 @@ import { leftShown } from '../domain/left-object';
 import type { LeftShown } from '../domain/left-object';
 import type { RefundedRef } from '../domain/refund';
 import { readKnownRefunds } from '../stores/known-refunds';
-import { saveLeftObject } from '../stores/left-objects';
-import type { LeftPlace } from '../stores/left-objects';
+import { readLeftObject, saveLeftObject } from '../stores/left-objects';
+import type { LeftPlace, LeftRow } from '../stores/left-objects';
 import { importLeftRefunds } from '../stores/left-refunds';
 import { appendNote } from '../stores/outbox';
 import { withTransaction } from '../stores/postgres';
@@ -73,6 +73,7 @@ async function look(
   object: RefundedRef,
   news: LeftNews,
 ): Promise<LeftCancel | undefined> {
+  const before = await readLeftObject(deps.db, news);
   const reading = await read(deps, adapter, object, news);
   const { state } = reading.shown;
   const { cancel, started } = await withTransaction(deps.db, async (tx) => {
@@ -81,6 +82,7 @@ async function look(
     mustNotBeItsOwn(object, row, news);
     const scene: LeftScene = { object, row, channel: adapter.channel, news };
     const left = await saveLeftObject(tx, object, news, reading.shown.tradeNo);
+    if (state === 'live') mustBeNewer(left, before);
     const refund = await noteMoney(deps, tx, scene, reading);
     if (state === 'live')
       return { cancel: await beginCancel(deps, tx, scene, left, reading.shown), started: refund };
@@ -125,6 +127,12 @@ async function read(
 function mustBeOurs(object: RefundedRef, { holdfastId }: PaymentSnapshot | HoldSnapshot): void {
   if (holdfastId !== undefined && holdfastId !== workflowIdOf(object))
     throw new ChannelFault('maybe_executed', 'left_object_of_another');
+}
+
+/** Another run has cancelled it and read that it is over since this reading was asked for: that is not alive again. */
+function mustBeNewer({ cancelled_at: endedAt }: LeftRow, before: LeftRow | undefined): void {
+  if (endedAt !== null && endedAt.getTime() !== before?.cancelled_at?.getTime())
+    throw new ChannelFault('maybe_executed', 'left_object_read_before_its_end');
 }
 
 /** The last line against cancelling what the object itself stands on. */

@@ -2,7 +2,6 @@
 import type { PoolClient } from 'pg';
 import { checkPaymentAmount } from '../channels/registry';
 import { isCertainlyUnsent } from '../domain/channel-call';
-import type { ChannelCall } from '../domain/channel-call';
 import { codeOfEnd } from '../domain/failover';
 import type { CreateEnd } from '../domain/failover';
 import { applyPaymentRefused, applyPaymentUntaken, isPaymentClosed, paymentObject } from '../domain/payment';
@@ -37,7 +36,7 @@ export function endPaymentCreate(
   return endCreate(
     deps,
     tx,
-    { orphan: orphanOf(row, call), call },
+    { orphan: orphanOf(row), call },
     { end, providerCode },
     {
       async move({ id: channelAccountId, channel }) {
@@ -56,14 +55,13 @@ export function endPaymentCreate(
   );
 }
 
-function orphanOf(row: PaymentRow, { maybeSent }: Pick<ChannelCall, 'maybeSent'>): Orphan {
+function orphanOf(row: PaymentRow): Orphan {
   const payment = toPayment(row);
   const { world, channel, status, amount, currency, expiresAtMs } = payment;
   const isTaken = payment.channelPaymentNo !== null || row.customer_step_sealed !== null;
   return {
     object: { ...paymentObject(payment), kind: 'payment' },
     ...{ world, channel, status, amount, currency, expiresAtMs },
-    maybeSent,
     handedOut: payment.handedOut || isTaken || isPaymentClosed(status),
     refusalOf: (other, contract) => checkPaymentAmount(other, { amount, currency }, contract),
   };

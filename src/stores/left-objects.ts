@@ -54,6 +54,16 @@ export async function saveLeftObject(
   return row;
 }
 
+const READ = `SELECT ${COLUMNS} FROM left_objects WHERE channel_account_id = $1 AND channel_no = $2`;
+
+/** undefined: nothing is known to be there. */
+export async function readLeftObject(
+  q: Queryable,
+  { accountId, channelNo }: LeftPlace,
+): Promise<LeftRow | undefined> {
+  return (await q.query<LeftRow>(READ, [accountId, channelNo])).rows[0];
+}
+
 // n counts the cancels of everything that the object has left: its key has no other part that would tell them apart.
 const BEGIN_CANCEL = `
 UPDATE left_objects SET cancels = next.n, cancel_key = $6::text || next.n, cancelled_at = NULL, updated_at = now() FROM (

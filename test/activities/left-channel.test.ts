@@ -105,6 +105,25 @@ test('seen alive again after its cancellation was read back: cancelled anew, and
   expect(await left.leftOf(object)).toMatchObject([{ cancels: 2, cancel_key: null, is_cancelled: true }]);
 });
 
+test('what another run has cancelled while a reading was on its way is not alive again', async () => {
+  const object = await left.moved();
+  left.shown = payment();
+  const [early, late] = [
+    await left.news(object, numberOf(object)),
+    await left.news(object, numberOf(object)),
+  ];
+  left.meanwhile = () => left.process(late);
+  await expect(left.process(early)).rejects.toThrow('left_object_read_before_its_end');
+  expect(left.keys).toEqual([keyOf(object, 1)]);
+  expect(left.called).toEqual([]);
+  await left.process(early);
+  expect(await left.eventOf(early)).toMatchObject({ state: 'processed', attempts: 1 });
+  expect(await left.leftOf(object)).toMatchObject([
+    { cancels: 1, is_cancelled: true, needs_attention: null },
+  ]);
+  expect(left.keys).toHaveLength(1);
+});
+
 test.each([
   ['the channel does not show it yet', 'pi', undefined, 'not_shown'],
   ['the news names no number', null, canceled(), 'not_named'],

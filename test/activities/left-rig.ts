@@ -35,6 +35,8 @@ export class LeftChannel {
   /** What it shows, what it answers to a cancel, which keys it was sent, which refunds it lists. */
   shown: PaymentSnapshot | HoldSnapshot | undefined;
   onCancel!: () => Promise<PaymentAnswer | HoldAnswer>;
+  /** What happens while an answer to the next question is on its way. */
+  meanwhile: (() => Promise<void>) | undefined;
   keys: string[] = [];
   refunds: RefundSnapshot[] = [];
   /** Why an operator was called. */
@@ -58,6 +60,7 @@ export class LeftChannel {
 
   restore(): void {
     [this.shown, this.keys, this.refunds, this.called] = [undefined, [], [], []];
+    this.meanwhile = undefined;
     this.onCancel = () => Promise.resolve(answer((this.shown = canceled())));
   }
 
@@ -137,7 +140,12 @@ export class LeftChannel {
   }
 
   private deps(): ActivityDeps {
-    const read = () => Promise.resolve(this.shown);
+    const read = async () => {
+      const { shown, meanwhile } = this;
+      this.meanwhile = undefined;
+      await meanwhile?.();
+      return shown;
+    };
     const cancel = (_: unknown, { idempotencyKey }: CallIdentity) => {
       this.keys.push(idempotencyKey);
       return this.onCancel();
