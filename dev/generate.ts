@@ -1,11 +1,13 @@
 /**
- * `npm run generate`: writes what is derived from the sources, .env.example from the schema of the settings and
- * db/schema.sql from the migrations. test/tidy.test.ts compares them with what this would write now.
+ * `npm run generate`: writes what is derived from the sources, .env.example from the schema of the settings, db/schema.sql
+ * from the migrations, and the Postman collection from the OpenAPI document. Tests compare them with what this would write
+ * now: test/tidy.test.ts, test/stores/schema.test.ts, test/docs/postman.test.ts.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Pool } from 'pg';
 import { renderEnvExample } from './env-example';
+import { POSTMAN_FILE, renderPostman } from './postman';
 import { dumpSchema } from './schema-dump';
 import { createDatabaseIfMissing, migrateDatabase } from './stack/database';
 import { ROOT, temporaryDataDir } from './stack/paths';
@@ -45,7 +47,8 @@ async function freshSchema(): Promise<string> {
 async function generate(): Promise<void> {
   writeFileSync(join(ROOT, '.env.example'), renderEnvExample());
   writeFileSync(join(ROOT, 'db/schema.sql'), await freshSchema());
-  console.log('.env.example and db/schema.sql are written');
+  writeFileSync(join(ROOT, POSTMAN_FILE), await renderPostman());
+  console.log(`.env.example, db/schema.sql and ${POSTMAN_FILE} are written`);
 }
 
 generate().catch((error: unknown) => {

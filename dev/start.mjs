@@ -26,7 +26,12 @@ const COMMANDS = {
   demo: () => [...TSX, 'dev/demo.ts', ...rest],
   test: () => [...JEST, ...jestResults(), ...rest],
   // One suite at a time: at full size each of them needs the machine, and what they promise has its times.
-  soak: () => [...JEST, ...jestResults(), '--runInBand', ...(rest.length > 0 ? rest : ['test/(chaos|e2e)/'])],
+  soak: () => [
+    ...JEST,
+    ...jestResults(),
+    '--runInBand',
+    ...(rest.length > 0 ? rest : ['test/(chaos|e2e)/', 'test/redis/tier-limiter-model', 'test/api/fuzz']),
+  ],
   bench: () => [...TSX, 'bench/main.ts', ...rest],
 };
 

@@ -5,10 +5,16 @@ import { fail, refuse } from '../domain/errors';
 import type { Logger } from '../observability/logger';
 import type { Authenticate } from './auth';
 import { loggableError, publicErrorOf, RefusalWithHeaders } from './errors';
-import { canonicalHash, IdempotentRequest, keyHashOf } from './idempotency';
-import type { IdempotencyDeps, RequestScope } from './idempotency';
+import { IdempotentRequest } from './idempotency';
+import type { IdempotencyDeps } from './idempotency';
+import { scopeOf } from './idempotency-scope';
+import { tell } from './language';
+import { TierLimitReached } from './limits/refusals';
+import type { RateLimit } from './limits/rate-limit';
 import { contextOf, requestContext } from './request-context';
-import { routeName } from './route';
+import type { RequestObserver } from './request-context';
+import { isToBeChecked } from './signing/check';
+import type { SignatureCheck } from './signing/check';
 import type { Caller, RawAnswer, Route, RouteAnswer } from './route';
 import { assertSaneValue, parseJson, requireJson, validate } from './validation';
 
@@ -20,6 +26,9 @@ export interface AppDeps {
   readonly logger: Logger;
   readonly authenticate: Authenticate;
   readonly idempotency: Omit<IdempotencyDeps, 'logger'>;
+  readonly checkSignature: SignatureCheck;
+  readonly limits: RateLimit;
+  readonly observer: RequestObserver;
 }
 
 export function createApp(deps: AppDeps): Express {
@@ -28,11 +37,11 @@ export function createApp(deps: AppDeps): Express {
   app.disable('etag');
   app.enable('case sensitive routing');
   app.set('query parser', 'simple');
-  app.use(requestContext(deps.logger));
+  app.use(requestContext(deps.logger, deps.observer));
   for (const route of deps.routes) {
     app[route.method](route.path.replace(/\{(\w+)\}/g, ':$1'), handlerOf(route, deps));
   }
-  app.use(noSuchRoute(deps.routes));
+  app.use(noSuchRoute(deps.routes, deps.limits));
   app.use(answerError(deps.logger));
   return app;
 }
@@ -43,38 +52,62 @@ function handlerOf(route: Route, deps: AppDeps): RequestHandler {
   return async (req, res) => {
     const context = contextOf(res);
     context.route = route.path;
-    const caller = await callerOf(route, req, deps.authenticate);
-    if (caller.kind === 'merchant') context.merchantId = caller.merchantId;
-    const bytes = await readBytes(req, res);
-    const given = { params: { ...req.params }, query: { ...req.query }, body: bodyOf(route, req, bytes) };
-    for (const [part, value] of Object.entries(given)) assertSaneValue(value, part);
+    const caller = await callerOf(route, req, deps);
+    if (caller.kind === 'merchant') {
+      context.merchantId = caller.merchantId;
+      if (route.priority !== 'exempt') await deps.limits.admit(caller.merchantId, route.priority, res);
+    }
+    const isSigned = isToBeChecked(caller, req.headers);
+    // What is signed is the body as it came, also where the route takes none.
+    const bytes = await (isSigned ? readAnyBytes : readBytes)(req, res);
+    if (isSigned) await deps.checkSignature(caller, req, bytes);
+    const given = { params: { ...req.params }, query: queryOf(req), body: bodyOf(route, req, bytes) };
+    assertSaneValue(given.params, 'params');
+    assertSaneValue(given.query, 'query');
+    assertSaneValue(given.body, 'body');
     const input = validate(route.request, given);
     const answer = await route.handler({
       ...input,
       caller,
       requestId: context.requestId,
-      idem: new IdempotentRequest(idempotency, scopeOf(route, caller, req, given)),
+      idem: new IdempotentRequest(idempotency, scopeOf(route, caller, req.headers, given)),
       rawBody: bytes,
       headers: req.headers,
     });
-    send(res, answer);
+    send(req, res, answer);
   };
 }
 
-async function callerOf(route: Route, req: Request, authenticate: Authenticate): Promise<Caller> {
-  if (route.auth === 'none') return { kind: 'none' };
+async function callerOf(
+  route: Route,
+  req: Request,
+  { authenticate, limits }: Pick<AppDeps, 'authenticate' | 'limits'>,
+): Promise<Caller> {
+  limits.beforeAuthentication(req, route);
+  if (route.auth === 'none') {
+    if (route.priority !== 'exempt') limits.noteStranger(req);
+    return { kind: 'none' };
+  }
   const caller = await authenticate(req.headers.authorization);
-  if (caller === undefined) throw fail('UNAUTHENTICATED');
+  if (caller === undefined) {
+    limits.noteStranger(req);
+    throw fail('UNAUTHENTICATED');
+  }
   if (caller.kind !== route.auth) throw fail('FORBIDDEN');
   return caller;
 }
 
 const NO_BYTES = Buffer.alloc(0);
 
+type BodyReader = (req: Request, res: Response) => Promise<Buffer>;
+
 /** Reads the body as bytes, whatever it is, up to the route's limit. Compressed bodies are refused: they can explode. */
-function bodyReaderOf(route: Route): (req: Request, res: Response) => Promise<Buffer> {
+function bodyReaderOf(route: Route): BodyReader {
   if (route.rawBody === undefined && route.request.body === undefined) return () => Promise.resolve(NO_BYTES);
-  const limit = route.rawBody?.maxBytes ?? MAX_BODY_BYTES;
+  return route.rawBody === undefined ? readAnyBytes : bodyReader(route.rawBody.maxBytes);
+}
+
+function bodyReader(limit: number): BodyReader {
   const read = express.raw({ type: () => true, inflate: false, limit });
   return (req, res) =>
     new Promise((resolve, reject) => {
@@ -86,6 +119,13 @@ function bodyReaderOf(route: Route): (req: Request, res: Response) => Promise<Bu
     });
 }
 
+const readAnyBytes = bodyReader(MAX_BODY_BYTES);
+
+/** Express parses the address again for each look at the query. */
+function queryOf(req: Request): unknown {
+  return req.url.includes('?') ? { ...req.query } : {};
+}
+
 /** An empty body, whatever it is announced as, is an empty object: whether that will do is the schema's business. */
 function bodyOf(route: Route, req: Request, bytes: Buffer): unknown {
   if (route.rawBody !== undefined || route.request.body === undefined) return {};
@@ -94,34 +134,32 @@ function bodyOf(route: Route, req: Request, bytes: Buffer): unknown {
   return parseJson(bytes);
 }
 
-function scopeOf(
-  route: Route,
-  caller: Caller,
-  req: Request,
-  given: { params: unknown; body: unknown },
-): RequestScope | undefined {
-  if (route.idempotent !== true || caller.kind !== 'merchant') return undefined;
-  const keyHash = keyHashOf(req.headers['idempotency-key']);
-  if (keyHash === undefined) return undefined;
-  const bodyHash = canonicalHash({ params: given.params, body: given.body });
-  return { merchantId: caller.merchantId, route: routeName(route), keyHash, bodyHash };
+function send(req: Request, res: Response, answer: RouteAnswer | RawAnswer): void {
+  setHeaders(res, answer.headers);
+  if ('raw' in answer) {
+    res.status(answer.status).type(answer.raw.contentType).send(answer.raw.body);
+  } else {
+    const { status, message = 'Success', data } = answer;
+    tell(req, res, status, { code: 'SUCCESS', message, data });
+  }
 }
 
-function send(res: Response, answer: RouteAnswer | RawAnswer): void {
-  const headers = answer.headers ?? {};
+function setHeaders(res: Response, headers: Readonly<Record<string, string>> = {}): void {
   contextOf(res).replayed = headers['Idempotent-Replayed'] !== undefined;
-  res.status(answer.status).set(headers);
-  if ('raw' in answer) res.type(answer.raw.contentType).send(answer.raw.body);
-  else res.json({ code: 'SUCCESS', message: answer.message ?? 'Success', data: answer.data });
+  for (const name in headers) res.setHeader(name, headers[name] ?? '');
 }
+
+const NO_ROUTE = { auth: 'none', priority: 'read' } as const;
 
 /** What no route has answered: 405 when another method would do, else 404. */
-function noSuchRoute(routes: readonly Route[]): RequestHandler {
+function noSuchRoute(routes: readonly Route[], limits: RateLimit): RequestHandler {
   const patterns = routes.map(({ method, path }) => ({
     method,
     pattern: new RegExp(`^${path.replace(/[.]/g, '\\.').replace(/\{\w+\}/g, '[^/]+')}/?$`),
   }));
   return (req) => {
+    limits.beforeAuthentication(req, NO_ROUTE);
+    limits.noteStranger(req);
     const methods = patterns.filter(({ pattern }) => pattern.test(req.path)).map(({ method }) => method);
     if (methods.length === 0) throw fail('ROUTE_NOT_FOUND');
     const allowed = new Set(
@@ -133,17 +171,15 @@ function noSuchRoute(routes: readonly Route[]): RequestHandler {
 
 /** Express recognises a handler of errors by its four parameters. */
 function answerError(logger: Logger): ErrorRequestHandler {
-  return (error: unknown, _req, res, _next) => {
+  return (error: unknown, req, res, _next) => {
     const context = contextOf(res);
     const { status, refusal, headers, internal } = publicErrorOf(error);
     if (internal)
       logger.error({ request_id: context.requestId, err: loggableError(error) }, 'a request failed');
     context.errorCode = refusal.code;
-    context.replayed = headers['Idempotent-Replayed'] !== undefined;
     if (res.headersSent) return void res.destroy();
-    res
-      .status(status)
-      .set(headers)
-      .json({ ...refusal, request_id: context.requestId });
+    setHeaders(res, headers);
+    const tier = error instanceof TierLimitReached ? { tier: error.tier } : {};
+    tell(req, res, status, { ...refusal, ...tier, request_id: context.requestId });
   };
 }

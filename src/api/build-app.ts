@@ -14,21 +14,26 @@ import { openApiDocument } from './openapi';
 import type { Route } from './route';
 import { adminRoutes } from './routes/admin';
 import { feesReportRoute } from './routes/admin-fees-report';
+import { adminLimitsRoutes } from './routes/admin-limits';
 import { reconciliationRoutes } from './routes/admin-reconciliation';
 import { adminRoutingRoutes } from './routes/admin-routing';
 import { routingAuditRoute } from './routes/admin-routing-audit';
 import { channelEventRoutes } from './routes/channel-events';
 import { disputeRoutes } from './routes/disputes';
-import { healthRoutes, openApiRoute } from './routes/health';
+import { docsRoutes } from './routes/docs';
+import type { Limits } from './limits/limits';
+import { healthRoutes, metricsRoute, openApiRoute } from './routes/health';
 import type { HealthChecks } from './routes/health';
 import { latePaymentRoutes } from './routes/late-payments';
 import { paymentRoutes } from './routes/payments';
 import { preAuthRoutes } from './routes/pre-auth';
+import { requestSigningRoutes } from './routes/request-signing';
 import { routingRoutes } from './routes/routing';
 import { refundRoutes } from './routes/refunds';
 import { settlementRoutes } from './routes/settlement';
 import { webhookEndpointRoutes } from './routes/webhook-endpoints';
 import { webhookNotificationRoutes } from './routes/webhook-notifications';
+import { createSignatureCheck } from './signing/check';
 import { createTellRouters } from './routing/deps';
 import type { CountryResolver } from '../routing/country';
 import type { Router } from '../routing/router';
@@ -52,10 +57,11 @@ export interface ApiParts {
   readonly router: Router;
   readonly countryOfIp: CountryResolver;
   readonly checks: HealthChecks;
+  readonly limits: Limits;
 }
 
 function apiRoutes(parts: ApiParts): Route[] {
-  const { config, log, db, box, accounts, gateway, workflows, router, countryOfIp } = parts;
+  const { config, log, db, box, accounts, gateway, workflows, router, countryOfIp, limits } = parts;
   const waitTimeoutMs = config.API_WAIT_TIMEOUT * 1000;
   const webhookUrlPolicy = urlPolicyOf(config);
   const minExpiresInSeconds = config.PRE_AUTH_MIN_EXPIRES_IN;
@@ -91,12 +97,15 @@ function apiRoutes(parts: ApiParts): Route[] {
     ...adminRoutes({ db, box, webhookUrlPolicy, tellRouters }),
     ...adminRoutingRoutes({ db, tellRouters }),
     routingAuditRoute({ db }),
+    ...adminLimitsRoutes({ db, ...limits, nowMs: () => Date.now() }),
+    ...requestSigningRoutes({ db, box }),
     feesReportRoute({ db }),
     ...reconciliationRoutes({ db }),
     ...settlementRoutes({ db }),
     ...healthRoutes(parts.checks),
+    metricsRoute(limits.metrics),
   ];
-  return [...documented, openApiRoute(() => openApiDocument(documented, API_VERSION))];
+  return [...documented, ...docsRoutes(), openApiRoute(() => openApiDocument(documented, API_VERSION))];
 }
 
 export function buildApp(parts: ApiParts): Express {
@@ -106,5 +115,8 @@ export function buildApp(parts: ApiParts): Express {
     logger: log,
     authenticate: createAuthenticate({ db, adminKey: config.HOLDFAST_ADMIN_KEY }),
     idempotency: { db, box, waitTimeoutMs: config.API_WAIT_TIMEOUT * 1000 },
+    checkSignature: createSignatureCheck({ db, box, log }),
+    limits: parts.limits.rateLimit,
+    observer: parts.limits.observer,
   });
 }

@@ -5,13 +5,16 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { PoolClient } from 'pg';
 import { fail } from '../domain/errors';
-import type { Refusal } from '../domain/errors';
 import type { Logger } from '../observability/logger';
 import * as store from '../stores/idempotency';
-import type { Queryable } from '../stores/postgres';
+import { withTransaction } from '../stores/postgres';
+import type { Database, Queryable } from '../stores/postgres';
 import type { SecretBox } from '../stores/secret-box';
-import { invalidRequest, loggableError, publicErrorOf, RefusalWithHeaders } from './errors';
+import { loggableError, RefusalWithHeaders } from './errors';
+import { answerOf, dispositionOf, keptOf, statusOf } from './idempotency-answer';
+import type { Outcome, StoredAnswer } from './idempotency-answer';
 import type { RouteAnswer } from './route';
 
 const RENEW_EVERY_MS = 2_000;
@@ -49,34 +52,14 @@ export interface Ownership {
   insertWithin(tx: Queryable): Promise<void>;
   /** Inserts it now, in a statement of its own. */
   insert(): Promise<void>;
+  /** Keeps the answer within the caller's transaction, after insertWithin. Does nothing when no key was sent. */
+  answerWithin(tx: Queryable, answer: RouteAnswer): Promise<void>;
 }
 
 /** Thrown by insertWithin and caught by run(): never seen by a caller. */
 class NotOwner extends Error {
   override readonly name = 'NotOwner';
 }
-
-export type Disposition = 'store' | 'release' | 'discard';
-
-/**
- * What becomes of the record once the work has ended with this HTTP status. Stored: successes and definite refusals of
- * the channel. Released, so that a repeat continues the same command: work still under way (202) and faults of ours.
- * Discarded: refusals that a repeat may well not meet again.
- */
-export function dispositionOf(status: number): Disposition {
-  if (status === 202 || status >= 500) return 'release';
-  if (status < 300 || status === 402) return 'store';
-  return 'discard';
-}
-
-/** What a work came to: an answer, or what it threw. */
-type Outcome =
-  | { readonly kind: 'answer'; readonly answer: RouteAnswer }
-  | { readonly kind: 'error'; readonly error: unknown };
-
-/** The part of an outcome that is kept; a refusal's request_id is not, it belongs to the repeat. */
-type StoredAnswer =
-  { readonly answer: Pick<RouteAnswer, 'data' | 'message' | 'headers'> } | { readonly refusal: Refusal };
 
 export class IdempotentRequest {
   /** @param scope undefined when no key was sent: run() then just works */
@@ -120,6 +103,20 @@ export class IdempotentRequest {
     };
     const first = this.scope && (await this.runOwned(this.ownNew(undefined, this.scope), insertFirst));
     return first === undefined ? this.run(undefined, insertFirst) : answerOf(first);
+  }
+
+  /**
+   * The same for work that is one transaction of ours: record, effect and answer are committed together, so a repeat finds
+   * all of them or none, and what is shown only once can be shown to it.
+   */
+  runWithin(db: Database, work: (tx: PoolClient) => Promise<RouteAnswer>): Promise<RouteAnswer> {
+    const withRecord = async (own: Ownership, tx: PoolClient): Promise<RouteAnswer> => {
+      await own.insertWithin(tx);
+      const answer = await work(tx);
+      await own.answerWithin(tx, answer);
+      return answer;
+    };
+    return this.run(undefined, (own) => withTransaction(db, (tx) => withRecord(own, tx)));
   }
 
   private assertSameBody(record: store.IdempotencyRecord): void {
@@ -167,6 +164,7 @@ export class IdempotentRequest {
 
 class OwnedRecord implements Ownership {
   private renewal: NodeJS.Timeout | undefined;
+  private isAnswered = false;
 
   constructor(
     private readonly deps: IdempotencyDeps,
@@ -208,17 +206,29 @@ class OwnedRecord implements Ownership {
     clearInterval(this.renewal);
   }
 
-  async settle(outcome: Outcome): Promise<void> {
-    const { db, box } = this.deps;
+  async answerWithin(tx: Queryable, answer: RouteAnswer): Promise<void> {
     const { recordId, leaseToken } = this.record;
-    const status = statusOf(outcome);
-    switch (dispositionOf(status)) {
+    if (!(await store.storeAnswer(tx, recordId, leaseToken, this.sealed({ kind: 'answer', answer }))))
+      throw new NotOwner();
+    this.isAnswered = true;
+  }
+
+  private sealed(outcome: Outcome): { status: number; sealed: string } {
+    const sealed = this.deps.box.seal(JSON.stringify(keptOf(outcome)), ANSWER_PURPOSE);
+    return { status: statusOf(outcome), sealed };
+  }
+
+  async settle(outcome: Outcome): Promise<void> {
+    if (outcome.kind === 'answer' && this.isAnswered) return;
+    const { db } = this.deps;
+    const { recordId, leaseToken } = this.record;
+    switch (dispositionOf(statusOf(outcome))) {
       case 'release':
         return store.releaseLease(db, recordId, leaseToken);
       case 'discard':
         return store.discardRecord(db, recordId, leaseToken);
       case 'store': {
-        const answer = { status, sealed: box.seal(JSON.stringify(keptOf(outcome)), ANSWER_PURPOSE) };
+        const answer = this.sealed(outcome);
         if (await store.storeAnswer(db, recordId, leaseToken, answer)) return;
         // No such row with our lease: the work never inserted it (or rolled it back), or it was taken over, in which
         // case the insert finds it and its new owner's answer stands.
@@ -230,42 +240,16 @@ class OwnedRecord implements Ownership {
   }
 }
 
-function answerOf(outcome: Outcome): RouteAnswer {
-  if (outcome.kind === 'error') throw outcome.error;
-  return outcome.answer;
-}
-
-function statusOf(outcome: Outcome): number {
-  return outcome.kind === 'answer' ? outcome.answer.status : publicErrorOf(outcome.error).status;
-}
-
-function keptOf(outcome: Outcome): StoredAnswer {
-  if (outcome.kind === 'error') return { refusal: publicErrorOf(outcome.error).refusal };
-  const { data, message, headers } = outcome.answer;
-  return {
-    answer: {
-      data,
-      ...(message === undefined ? {} : { message }),
-      ...(headers === undefined ? {} : { headers }),
-    },
-  };
-}
-
 function unkeyedOwnership(number: string | undefined): Ownership {
   const nothing = (): Promise<void> => Promise.resolve();
-  return { recordId: randomUUID(), number, takenOver: false, insertWithin: nothing, insert: nothing };
-}
-
-const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
-
-/** The SHA-256 of the header's value, undefined without one. @throws HoldfastError INVALID_REQUEST */
-export function keyHashOf(header: string | string[] | undefined): Buffer | undefined {
-  if (header === undefined) return undefined;
-  if (typeof header !== 'string' || !IDEMPOTENCY_KEY.test(header)) {
-    const message = 'must be 1 to 255 printable ASCII characters';
-    throw invalidRequest([{ path: 'Idempotency-Key', message }]);
-  }
-  return createHash('sha256').update(header).digest();
+  return {
+    recordId: randomUUID(),
+    number,
+    takenOver: false,
+    insertWithin: nothing,
+    insert: nothing,
+    answerWithin: nothing,
+  };
 }
 
 /** SHA-256 of a JSON value whatever the order of its fields. */

@@ -1,8 +1,7 @@
 /** The API process. Takes holds as long as PostgreSQL is there; ends when what it has begun is answered. */
-import type { Server } from 'node:http';
 import { loadConfig } from '../config/config';
 import { createLogger } from '../observability/logger';
-import { createRedis } from '../redis/client';
+import { createPipelining, createRedis } from '../redis/client';
 import { createNoteFailed } from '../redis/failed-webhooks';
 import {
   createFoundation,
@@ -15,10 +14,9 @@ import {
 import { openCountryDatabase } from '../routing/country';
 import { createOutboxBell } from '../stores/outbox-bell';
 import { buildApp } from './build-app';
+import { createLimits } from './limits/limits';
+import { createApiServer } from './server-limits';
 
-const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 30_000;
-const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const DRAIN_LIMIT_MS = 20_000;
 const WAKE_LIMIT_MS = 2_000;
 
@@ -34,6 +32,12 @@ async function main(): Promise<void> {
   const router = createRouterOf(foundation, redis);
   router.start();
 
+  const ringOutbox = createOutboxBell(foundation.db);
+  const limitsRedis = createPipelining(redis);
+  limitsRedis.connect().catch(() => undefined);
+  const limits = createLimits({ ...foundation, redis: limitsRedis, ringOutbox });
+  limits.start();
+
   const webhookWorkflows = createWebhookWorkflows(foundation, temporal.client, false);
   const app = buildApp({
     ...foundation,
@@ -41,47 +45,38 @@ async function main(): Promise<void> {
     noteFailed: createNoteFailed(redis, log),
     gateway: createGateway(foundation, temporal.client),
     workflows: createObjectWorkflows(foundation, temporal.client),
-    ringOutbox: createOutboxBell(foundation.db),
-    ...{ router, countryOfIp },
+    ...{ ringOutbox, router, countryOfIp, limits },
     checks: {
       postgres: () => foundation.db.query('SELECT 1'),
       temporal: () => temporal.connection.healthService.check({}),
       redis: () => redis.ping(),
     },
   });
-  const server = app.listen(config.API_PORT, config.API_HOST, (error) => {
-    if (error === undefined)
-      return log.info({ host: config.API_HOST, port: config.API_PORT }, 'API listening');
+  const server = createApiServer(app);
+  server.http.listen(config.API_PORT, config.API_HOST, () =>
+    log.info({ host: config.API_HOST, port: config.API_PORT }, 'API listening'),
+  );
+  server.http.once('error', (error) => {
     log.fatal({ err: error }, 'the API cannot listen');
     process.exitCode = 1;
     void closeAll();
   });
-  server.headersTimeout = HEADERS_TIMEOUT_MS;
-  server.requestTimeout = REQUEST_TIMEOUT_MS;
-  server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
 
   const closeAll = async () => {
     await webhookWorkflows.close(WAKE_LIMIT_MS);
     await temporal.connection.close();
     await router.stop();
+    await limits.stop();
     redis.disconnect();
+    limitsRedis.disconnect();
     await foundation.db.end();
   };
   const stop = async () => {
-    await drain(server);
+    await server.drain(DRAIN_LIMIT_MS);
     await closeAll();
     log.info('API stopped');
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop());
-}
-
-/** Takes no new request, finishes those under way, and cuts what takes too long. */
-async function drain(server: Server): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  const cut = setTimeout(() => server.closeAllConnections(), DRAIN_LIMIT_MS);
-  await closed;
-  clearTimeout(cut);
 }
 
 main().catch((error: unknown) => {

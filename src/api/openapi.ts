@@ -2,61 +2,70 @@
 import { OpenApiGeneratorV31, OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
 import type { ResponseConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
-import { ERROR_MESSAGES } from '../domain/errors';
-import type { ErrorCode } from '../domain/errors';
-import { HTTP_STATUS } from './errors';
+import { withReferences } from './docs/components';
+import { EXAMPLES, PARAMETER_EXAMPLES } from './docs/examples';
+import { errorExamples, ERROR_SCHEMAS, failuresOf } from './docs/failures';
+import { headersOf, REQUEST_HEADERS, requestHeadersOf, RESPONSE_HEADERS } from './docs/headers';
+import { INTRODUCTION, TAGS } from './docs/introduction';
+import { webhookDocs, WEBHOOK_BODY, WEBHOOK_HEADERS } from './docs/webhooks';
+import { routeName } from './route';
 import type { Route, RouteResponse } from './route';
 
-const ERROR_REF = { $ref: '#/components/schemas/Error' };
+export { errorCodesOf } from './docs/failures';
+
 const idempotencyKey = z
   .string()
   .min(1)
   .max(255)
   .optional()
-  .describe('Repeats with the same key and body get the first answer; kept for 24 hours');
+  .describe('Repeats with the same key and body get the first answer; kept for 24 hours')
+  .meta({ example: 'order-001-attempt-1' });
+
+const SECURITY_SCHEMES = {
+  merchant: { type: 'http', scheme: 'bearer', description: 'An API key, hf_live_... or hf_test_...' },
+  admin: { type: 'http', scheme: 'bearer', description: 'The admin key' },
+} as const;
 
 export type OpenApiDocument = ReturnType<OpenApiGeneratorV31['generateDocument']>;
 
 export function openApiDocument(routes: readonly Route[], version: string): OpenApiDocument {
   const registry = new OpenAPIRegistry();
-  registry.registerComponent('securitySchemes', 'merchant', {
-    type: 'http',
-    scheme: 'bearer',
-    description: 'An API key, hf_live_... or hf_test_...',
-  });
-  registry.registerComponent('securitySchemes', 'admin', {
-    type: 'http',
-    scheme: 'bearer',
-    description: 'The admin key',
-  });
-  registry.registerComponent('schemas', 'Error', {
-    type: 'object',
-    required: ['code', 'message', 'request_id'],
-    properties: {
-      code: { type: 'string', enum: Object.keys(ERROR_MESSAGES).sort() },
-      message: { type: 'string', description: 'A sentence for people; it may change, the code does not' },
-      details: { type: 'object', additionalProperties: true },
-      request_id: { type: 'string' },
-    },
-  });
   for (const route of routes) registerRoute(registry, route);
-  return new OpenApiGeneratorV31(registry.definitions, { sortComponents: 'alphabetically' }).generateDocument(
-    {
-      openapi: '3.1.0',
-      info: {
-        title: 'Holdfast',
-        version,
-        description: 'A payment gateway: holds, captures and releases that survive anything.',
-      },
-      servers: [{ url: '/' }],
+  const used = new Set(routes.map(({ tag }) => tag));
+  const { paths = {} } = new OpenApiGeneratorV31(registry.definitions).generateDocument({
+    openapi: '3.1.0',
+    info: { title: 'Holdfast', version },
+  });
+  const { document, schemas } = withReferences(withParameterExamples(paths));
+  const all: Record<string, unknown> = { ...schemas, ...ERROR_SCHEMAS, WebhookBody: WEBHOOK_BODY };
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Holdfast',
+      version,
+      summary: 'A payment gateway: holds, payments and refunds that survive anything',
+      description: INTRODUCTION,
     },
-  );
+    servers: [{ url: '/' }],
+    tags: TAGS.filter(({ name }) => used.has(name)),
+    paths: document,
+    webhooks: webhookDocs(),
+    components: {
+      schemas: Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1))),
+      parameters: { ...REQUEST_HEADERS, ...WEBHOOK_HEADERS },
+      headers: RESPONSE_HEADERS,
+      examples: errorExamples(),
+      securitySchemes: SECURITY_SCHEMES,
+    },
+  } as unknown as OpenApiDocument;
 }
 
 function registerRoute(registry: OpenAPIRegistry, route: Route): void {
   const { params, query, body } = route.request;
   const content = route.rawBody === undefined ? 'application/json' : 'application/octet-stream';
   const bodySchema = route.rawBody === undefined ? body : z.string().describe('The bytes as they are signed');
+  const example = EXAMPLES[routeName(route)]?.request;
+  const mediaOf = (schema: z.ZodType) => ({ schema, ...(example === undefined ? {} : { example }) });
   registry.registerPath({
     method: route.method,
     path: route.path,
@@ -65,16 +74,22 @@ function registerRoute(registry: OpenAPIRegistry, route: Route): void {
     ...(route.description === undefined ? {} : { description: route.description }),
     tags: [route.tag],
     security: route.auth === 'none' ? [] : [{ [route.auth]: [] }],
+    parameters: requestHeadersOf(route),
     request: {
       ...(params === undefined ? {} : { params }),
       ...(query === undefined ? {} : { query }),
       ...(route.idempotent === true ? { headers: z.object({ 'Idempotency-Key': idempotencyKey }) } : {}),
       ...(bodySchema === undefined
         ? {}
-        : { body: { required: true, content: { [content]: { schema: bodySchema } } } }),
+        : { body: { required: !takesNothing(bodySchema), content: { [content]: mediaOf(bodySchema) } } }),
     },
     responses: { ...successesOf(route), ...failuresOf(route) },
   });
+}
+
+/** An absent body is an empty object: it will do where no field is needed. */
+function takesNothing(body: z.ZodType): boolean {
+  return body.safeParse({}).success;
 }
 
 /** `post /api/v1/pre-auth/{pre_auth_no}/capture` -> `postPreAuthByPreAuthNoCapture`. */
@@ -89,50 +104,51 @@ export function operationId(route: Pick<Route, 'method' | 'path'>): string {
 
 function successesOf(route: Route): Record<string, ResponseConfig> {
   const entries = Object.entries(route.responses);
-  return Object.fromEntries(entries.map(([status, response]) => [status, successOf(response)]));
+  return Object.fromEntries(
+    entries.map(([status, response]) => [status, successOf(route, Number(status), response)]),
+  );
 }
 
-function successOf(response: RouteResponse): ResponseConfig {
-  const { description, schema = z.unknown(), example, contentType } = response;
+function successOf(route: Route, status: number, response: RouteResponse): ResponseConfig {
+  const { description, schema = z.unknown(), contentType } = response;
+  const examples = EXAMPLES[routeName(route)];
+  const data = examples?.responses?.[status] ?? response.example;
   const enveloped = z.object({ code: z.literal('SUCCESS'), message: z.string(), data: schema });
+  const isEnveloped = contentType === undefined;
+  const example = isEnveloped ? { code: 'SUCCESS', message: examples?.message ?? 'Success', data } : data;
   const media = {
-    schema: contentType === undefined ? enveloped : schema,
-    ...(example === undefined ? {} : { example }),
+    schema: isEnveloped ? enveloped : schema,
+    ...(data === undefined ? {} : { example }),
   };
-  return { description, content: { [contentType ?? 'application/json']: media } };
+  const others = Object.entries(examples?.also ?? {}).map(([type, text]) => [
+    type,
+    { schema: { type: 'string' as const }, example: text },
+  ]);
+  return {
+    description,
+    headers: headersOf(route, status, isEnveloped),
+    content: {
+      [contentType ?? 'application/json']: media,
+      ...(Object.fromEntries(others) as Record<string, { schema: { type: 'string' }; example: string }>),
+    },
+  };
 }
 
-/** The codes a route may answer, its own and those of the frame. */
-export function errorCodesOf(route: Route): ErrorCode[] {
-  const { params, query, body } = route.request;
-  const codes = new Set<ErrorCode>([...route.errors, 'INTERNAL_ERROR']);
-  const add = (...more: ErrorCode[]): void => more.forEach((code) => codes.add(code));
-  if (route.auth !== 'none') add('UNAUTHENTICATED', 'FORBIDDEN', 'TEMPORARILY_UNAVAILABLE');
-  if ([params, query, body].some((schema) => schema !== undefined)) add('INVALID_REQUEST');
-  if (body !== undefined) add('INVALID_JSON');
-  if (body !== undefined || route.rawBody !== undefined) add('UNSUPPORTED_MEDIA_TYPE', 'PAYLOAD_TOO_LARGE');
-  if (route.idempotent === true) add('IDEMPOTENCY_IN_PROGRESS', 'IDEMPOTENCY_KEY_REUSED');
-  return [...codes].sort();
-}
-
-function failuresOf(route: Route): Record<string, ResponseConfig> {
-  const failures: Record<string, ResponseConfig> = {};
-  const codes = errorCodesOf(route).filter((code) => route.responses[HTTP_STATUS[code]] === undefined);
-  for (const status of [...new Set(codes.map((code) => HTTP_STATUS[code]))].sort()) {
-    const ofStatus = codes.filter((code) => HTTP_STATUS[code] === status);
-    const examples = ofStatus.map((code) => [
-      code,
-      { value: { code, message: ERROR_MESSAGES[code], request_id: 'b7c1e6f0' } },
-    ]);
-    failures[status] = {
-      description: ofStatus.join(', '),
-      content: {
-        'application/json': {
-          schema: ERROR_REF,
-          examples: Object.fromEntries(examples) as Record<string, { value: unknown }>,
-        },
-      },
-    };
+/** An address can be tried out only with something in its place. */
+function withParameterExamples<T extends object>(paths: T): T {
+  for (const item of Object.values(paths)) {
+    for (const operation of Object.values(item as Record<string, { parameters?: Parameter[] }>)) {
+      for (const parameter of operation.parameters ?? []) {
+        const example = PARAMETER_EXAMPLES[parameter.name ?? ''];
+        if (parameter.required === true && example !== undefined) parameter.example = example;
+      }
+    }
   }
-  return failures;
+  return paths;
+}
+
+interface Parameter {
+  readonly name?: string;
+  readonly required?: boolean;
+  example?: unknown;
 }

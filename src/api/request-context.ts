@@ -10,6 +10,17 @@ export interface RequestContext {
   merchantId: string | undefined;
   errorCode: string | undefined;
   replayed: boolean;
+  /** The response is done with, or its connection is gone. */
+  isClosed: boolean;
+  /** What is to be given back then. Must not throw. */
+  onClose: (() => void) | undefined;
+}
+
+/** Who is told of every request; nothing here may throw. */
+export interface RequestObserver {
+  entered(): void;
+  /** @param route the pattern of the address; empty when there is no such route */
+  left(method: string, route: string, status: number, seconds: number): void;
 }
 
 const SANE_REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
@@ -21,35 +32,56 @@ export function contextOf(res: Response): RequestContext {
 }
 
 /** Gives every request an id, the caller's own when it is sane, the headers every answer has, and one log line. */
-export function requestContext(logger: Logger): RequestHandler {
+export function requestContext(logger: Logger, observer: RequestObserver): RequestHandler {
   return (req, res, next) => {
-    const startedAt = process.hrtime.bigint();
-    const given = req.get('x-request-id');
-    const requestId = given !== undefined && SANE_REQUEST_ID.test(given) ? given : randomUUID();
+    const startedAtMs = performance.now();
+    const given = req.headers['x-request-id'];
+    const requestId = typeof given === 'string' && SANE_REQUEST_ID.test(given) ? given : randomUUID();
     const context: RequestContext = {
       requestId,
       route: '',
       merchantId: undefined,
       errorCode: undefined,
       replayed: false,
+      isClosed: false,
+      onClose: undefined,
     };
     (res.locals as { context: RequestContext }).context = context;
-    res.set({ 'X-Request-Id': requestId, 'X-Content-Type-Options': 'nosniff', 'Cache-Control': 'no-store' });
+    res.setHeader('X-Request-Id', requestId);
+    res.setHeader('X-Content-Type-Options', 'nosniff');
+    res.setHeader('Cache-Control', 'no-store');
+    observer.entered();
     res.once('close', () => {
+      context.isClosed = true;
+      context.onClose?.();
       const status = res.writableFinished ? res.statusCode : CLIENT_CLOSED_REQUEST;
-      const line = {
-        method: req.method,
-        route: context.route,
-        status,
-        duration_ms: Math.round(Number(process.hrtime.bigint() - startedAt) / 1e4) / 100,
-        request_id: requestId,
-        merchant_id: context.merchantId,
-        code: context.errorCode,
-        replayed: context.replayed ? true : undefined,
-      };
-      if (status >= 500) logger.error(line, 'request');
-      else logger.info(line, 'request');
+      const durationMs = performance.now() - startedAtMs;
+      observer.left(req.method, context.route, status, durationMs / 1000);
+      logRequest(logger, req.method, status, durationMs, context);
     });
     next();
   };
+}
+
+function logRequest(
+  logger: Logger,
+  method: string,
+  status: number,
+  durationMs: number,
+  context: RequestContext,
+): void {
+  const isOurs = status >= 500;
+  if (!isOurs && !logger.isLevelEnabled('info')) return;
+  const line = {
+    method,
+    route: context.route,
+    status,
+    duration_ms: Math.round(durationMs * 100) / 100,
+    request_id: context.requestId,
+    merchant_id: context.merchantId,
+    code: context.errorCode,
+    replayed: context.replayed ? true : undefined,
+  };
+  if (isOurs) logger.error(line, 'request');
+  else logger.info(line, 'request');
 }

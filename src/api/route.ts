@@ -6,6 +6,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
 import type { World } from '../domain/channel';
 import type { ErrorCode } from '../domain/errors';
+import type { Priority } from '../domain/limits/load';
+import type { SigningMode } from '../stores/request-signing';
 import type { IdempotentRequest } from './idempotency';
 
 export interface MerchantCaller {
@@ -14,6 +16,8 @@ export interface MerchantCaller {
   readonly world: World;
   /** A suspended merchant may finish what it began: whether that is so is the handler's judgement. */
   readonly status: 'active' | 'suspended';
+  /** Whether this merchant's requests must be signed. */
+  readonly signing: SigningMode;
 }
 export interface AdminCaller {
   readonly kind: 'admin';
@@ -73,8 +77,10 @@ interface RouteSpec<P, Q, B, A extends Auth> {
   readonly description?: string;
   readonly tag: string;
   readonly auth: A;
-  /** Takes an Idempotency-Key; only for merchants' routes. */
+  /** Takes an Idempotency-Key: every POST that creates or changes does. */
   readonly idempotent?: boolean;
+  /** What is given up first when there is too much to do; as a rule a GET is a `read` and everything else a `create`. */
+  readonly priority?: Priority;
   /** Object schemas must be strict: unknown fields are refused. A body may be absent when every field is optional. */
   readonly request: {
     readonly params?: z.ZodType<P> & z.ZodObject;
@@ -90,7 +96,7 @@ interface RouteSpec<P, Q, B, A extends Auth> {
 }
 
 /** A route as the frame sees it. */
-export type Route = RouteSpec<unknown, unknown, unknown, Auth>;
+export type Route = RouteSpec<unknown, unknown, unknown, Auth> & { readonly priority: Priority };
 
 type NoFields = Record<string, never>;
 
@@ -105,10 +111,11 @@ export function defineRoute<A extends Auth, P = NoFields, Q = NoFields, B = NoFi
   if ([query, body].some((schema) => schema instanceof z.ZodObject && !isStrict(schema))) {
     throw new Error(`${routeName(spec)}: the schemas of a request must be strict (z.strictObject)`);
   }
-  if (spec.idempotent === true && spec.auth !== 'merchant') {
-    throw new Error(`${routeName(spec)}: only merchants' routes take an Idempotency-Key`);
+  if (spec.idempotent === true && spec.auth === 'none') {
+    throw new Error(`${routeName(spec)}: an Idempotency-Key is somebody's`);
   }
-  return spec as unknown as Route;
+  const priority = spec.priority ?? (spec.method === 'get' ? 'read' : 'create');
+  return { ...spec, priority } as unknown as Route;
 }
 
 function isStrict(schema: z.ZodObject): boolean {

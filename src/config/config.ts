@@ -2,6 +2,7 @@
  * Every setting is an environment variable, read once and checked here. `.env.example` is generated from this schema
  * (npm run generate), so a variable that is not described below does not exist.
  */
+import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 
 const seconds = (fallback: number) => z.coerce.number().positive().default(fallback);
@@ -29,6 +30,40 @@ export const configSchema = z.object({
   API_PORT: port(40005).describe('Port the API listens on'),
   API_WAIT_TIMEOUT: seconds(15).describe('Seconds a request waits for the channel before it is answered 202'),
   WORKER_HEALTH_PORT: port(40006).describe('Port of the worker process for /healthz and /readyz'),
+
+  TRUSTED_PROXIES: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').flatMap((network) => network.trim() || []))
+    .refine(
+      (networks) => networks.every((network) => ipaddr.isValidCIDR(network)),
+      'expected networks, comma separated, e.g. 10.0.0.0/8',
+    )
+    .describe(
+      'Networks of the proxies before the API, comma separated: what they say in X-Forwarded-For is believed; empty: nobody',
+    ),
+  IP_LIMIT_PER_MINUTE: count(1_000, 1_000_000).describe(
+    'Requests without a valid key that one address (IPv6: one /64) may send in any minute, over all processes',
+  ),
+
+  RATE_LIMIT_LEASE_SECONDS: count(60, 3_600).describe(
+    'Seconds after which the requests of a process that died no longer count as at work',
+  ),
+  RATE_LIMIT_TIMEOUT: seconds(0.25).describe(
+    'Seconds one question to Redis may take; after three slow ones each process limits by itself',
+  ),
+  RATE_LIMIT_PROCESSES: count(1, 10_000).describe(
+    'API processes that share the limits, as long as Redis has not been asked how many there are',
+  ),
+  RATE_LIMIT_MULTIPLIER: count(1, 10_000).describe(
+    "What all tiers' numbers are multiplied by, for benches and tests of something else",
+  ),
+  LOAD_LOOP_DELAY: seconds(0.1).describe(
+    'Seconds the event loop may be late: beyond it tiers are scaled down, to half at twice of it; then requests are refused',
+  ),
+  LOAD_IN_FLIGHT: count(1_000, 1_000_000).describe(
+    'Requests one process may be at work on: beyond it tiers are scaled down, to half at twice of it; then requests are refused',
+  ),
 
   WORKER_METRICS_ADDRESS: z
     .string()

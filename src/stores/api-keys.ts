@@ -6,6 +6,7 @@ import type { MerchantStatus } from './merchants';
 import type { Page } from './page';
 import { microsOf, sinceEpoch } from './page';
 import type { Queryable } from './postgres';
+import type { SigningMode } from './request-signing';
 
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const SECRET_CHARACTERS = 40;
@@ -27,6 +28,8 @@ export interface KeyOwner {
   readonly merchantId: string;
   readonly world: World;
   readonly status: MerchantStatus;
+  /** Whether the merchant's requests must be signed. */
+  readonly signing: SigningMode;
 }
 
 interface ApiKeyRow extends QueryResultRow {
@@ -83,7 +86,7 @@ export async function createApiKey(
 }
 
 const FIND_OWNER = `
-  SELECT m.id AS merchant_id, m.world, m.status
+  SELECT m.id AS merchant_id, m.world, m.status, m.signing
   FROM api_keys k JOIN merchants m ON m.id = k.merchant_id
   WHERE k.key_hash = $1 AND k.revoked_at IS NULL`;
 
@@ -91,14 +94,14 @@ interface OwnerRow extends QueryResultRow {
   merchant_id: string;
   world: World;
   status: MerchantStatus;
+  signing: SigningMode;
 }
 
 /** Whose key this is; undefined for one that does not exist or is revoked. */
 export async function findKeyOwner(q: Queryable, keyHash: Buffer): Promise<KeyOwner | undefined> {
   const row = (await q.query<OwnerRow>(FIND_OWNER, [keyHash])).rows[0];
-  return row === undefined
-    ? undefined
-    : { merchantId: row.merchant_id, world: row.world, status: row.status };
+  if (row === undefined) return undefined;
+  return { merchantId: row.merchant_id, world: row.world, status: row.status, signing: row.signing };
 }
 
 const LIST = `

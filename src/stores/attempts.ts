@@ -24,15 +24,23 @@ const OUTCOMES: Readonly<Record<CallState, AttemptOutcome>> = {
   not_executed: 'not_executed',
 };
 
-interface AttemptRow {
+export interface AttemptRow {
   channel: ChannelName;
   state: CallState;
   code: string | null;
   at: Date;
 }
 
+/** Of a create `c` at the account `a`. */
+export const ATTEMPT_COLUMNS = `
+  a.channel, c.state, coalesce(c.outcome->>'decline_code', c.outcome->>'code') AS code, coalesce(c.settled_at, c.created_at) AS at`;
+
+export const toAttempt = ({ channel, state, code, at }: AttemptRow): Attempt => ({
+  ...{ channel, outcome: OUTCOMES[state], code, at },
+});
+
 const ATTEMPTS = `
-SELECT a.channel, c.state, coalesce(c.outcome->>'decline_code', c.outcome->>'code') AS code, coalesce(c.settled_at, c.created_at) AS at
+SELECT ${ATTEMPT_COLUMNS}
 FROM channel_calls c JOIN channel_accounts a ON a.id = c.channel_account_id
 WHERE c.merchant_id = $1 AND c.object_kind = $2 AND c.object_no = $3 AND c.operation = 'create'
 ORDER BY c.n`;
@@ -40,7 +48,7 @@ ORDER BY c.n`;
 /** The first one first; at most some (domain/failover.ts), one for each create, so that a channel may be there twice in a row. */
 export async function readAttempts(q: Queryable, { merchantId, kind, no }: RefundedRef): Promise<Attempt[]> {
   const { rows } = await q.query<AttemptRow>(ATTEMPTS, [merchantId, kind, no]);
-  return rows.map(({ channel, state, code, at }) => ({ channel, outcome: OUTCOMES[state], code, at }));
+  return rows.map(toAttempt);
 }
 
 /** What failover asks of a stored decision. */

@@ -8,11 +8,15 @@ import type { Queryable } from './postgres';
 export const LEASE_SECONDS = 5;
 export const KEPT_HOURS = 24;
 
+/** Who calls with the admin key. */
+export const ADMIN_CALLER = '00000000-0000-0000-0000-000000000000';
+
 export interface IdempotencyScope {
-  readonly merchantId: string;
+  /** The merchant's id, or ADMIN_CALLER. The column is merchant_id. */
+  readonly callerId: string;
   /** Method and path pattern, at most 200 characters: `post /api/v1/pre-auth/{pre_auth_no}/capture`. */
   readonly route: string;
-  /** SHA-256 of the key the merchant sent. */
+  /** SHA-256 of the key the caller sent. */
   readonly keyHash: Buffer;
 }
 
@@ -53,8 +57,8 @@ const INSERT_RECORD = `
  * @returns false when a record of this key exists already, whoever owns it
  */
 export async function insertRecord(q: Queryable, record: NewIdempotencyRecord): Promise<boolean> {
-  const { recordId, merchantId, route, keyHash, bodyHash, number, leaseToken } = record;
-  const values = [recordId, merchantId, route, keyHash, bodyHash, number ?? null, leaseToken];
+  const { recordId, callerId, route, keyHash, bodyHash, number, leaseToken } = record;
+  const values = [recordId, callerId, route, keyHash, bodyHash, number ?? null, leaseToken];
   const result = await q.query(INSERT_RECORD, values);
   return result.rowCount === 1;
 }
@@ -81,7 +85,7 @@ export async function findRecord(
   q: Queryable,
   scope: IdempotencyScope,
 ): Promise<IdempotencyRecord | undefined> {
-  const result = await q.query<RecordRow>(FIND_RECORD, [scope.merchantId, scope.route, scope.keyHash]);
+  const result = await q.query<RecordRow>(FIND_RECORD, [scope.callerId, scope.route, scope.keyHash]);
   const row = result.rows[0];
   if (row === undefined) return undefined;
   const answered = row.response_status !== null && row.response_sealed !== null;

@@ -150,17 +150,17 @@ function eventRow(event: ObjectEvent) {
   };
 }
 
-/** An event of no payment: a test, or news of another endpoint. Explicit endpoints only, as there is no notify_url. */
+/** An event of no payment: a test, news of another endpoint, a warning. Explicit endpoints only, as there is no notify_url. */
 export interface EndpointEvent {
   merchantId: string;
-  type: Extract<WebhookEvent, 'webhook.test' | 'webhook.endpoint_disabled'>;
+  type: Extract<WebhookEvent, 'webhook.test' | 'webhook.endpoint_disabled' | 'rate_limit.warning'>;
   /** Stands in the place of the object's number as well. */
   eventId: string;
   status: string;
   at: Date;
   extra: Readonly<Record<string, string | number | boolean>>;
-  /** `only`: this endpoint, whatever its filter; `except`: the merchant's others whose filter matches. */
-  to: { only: string } | { except: string };
+  /** `only`: this endpoint, whatever its filter; `except`: the merchant's others whose filter matches; `all`: every such one. */
+  to: { only: string } | { except: string } | 'all';
   /** Retries for endpoints that set none of their own. */
   defaultMaxRetries: number;
 }
@@ -171,7 +171,7 @@ SELECT gen_random_uuid(), $2::uuid, id, $1::uuid, $2::text, $3::text, url, $4::j
 FROM webhook_endpoints
 WHERE merchant_id = $1::uuid AND kind = 'explicit' AND deleted_at IS NULL
   AND CASE WHEN $7::uuid IS NOT NULL THEN id = $7::uuid
-      ELSE id <> $8::uuid AND (event_filter = '{}' OR $3::text = ANY (event_filter)) END
+      ELSE id IS DISTINCT FROM $8::uuid AND (event_filter = '{}' OR $3::text = ANY (event_filter)) END
 ON CONFLICT (event_id, endpoint_id) DO NOTHING
 RETURNING id`;
 
@@ -188,8 +188,8 @@ export async function appendEndpointEvent(q: Queryable, event: EndpointEvent): P
     extra: { ...event.extra, sequence: 1 },
   };
   const bytes = JSON.stringify(body);
-  const only = 'only' in event.to ? event.to.only : null;
-  const except = 'except' in event.to ? event.to.except : null;
+  const [only, except] =
+    event.to === 'all' ? [null, null] : 'only' in event.to ? [event.to.only, null] : [null, event.to.except];
   const values = [
     event.merchantId,
     event.eventId,
@@ -219,6 +219,35 @@ export function appendEndpointDisabled(
     at: endpoint.disabledAt,
     extra: { endpoint_id: endpoint.id, reason: endpoint.reason },
     to: { except: endpoint.id },
+    defaultMaxRetries,
+  });
+}
+
+export interface RateLimitWarning {
+  readonly merchantId: string;
+  readonly tier: string;
+  readonly window: string;
+  readonly windowSeconds: number;
+  /** Requests in the window. */
+  readonly limit: number;
+  readonly at: Date;
+}
+
+/** Tells the merchant that 80 % of a window's limit are used; of the same stretch of time it is told once. */
+export function appendRateLimitWarning(
+  q: Queryable,
+  { merchantId, tier, window, windowSeconds, limit, at }: RateLimitWarning,
+  defaultMaxRetries: number,
+): Promise<string[]> {
+  const stretch = Math.floor(at.getTime() / (windowSeconds * 1000));
+  return appendEndpointEvent(q, {
+    merchantId,
+    type: 'rate_limit.warning',
+    eventId: uuidV5(`${merchantId}/rate_limit/${window}/${stretch}`),
+    status: 'warning',
+    at,
+    extra: { window, limit, used_percent: 80, tier },
+    to: 'all',
     defaultMaxRetries,
   });
 }

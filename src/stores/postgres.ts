@@ -104,6 +104,14 @@ export function withForgettableTransaction<T>(
   return inTransaction(db, 'BEGIN; SET LOCAL synchronous_commit = off', work);
 }
 
+/** In the transaction that is given, or else in one of its own. */
+export function withinTransaction<T>(
+  given: Database | PoolClient,
+  work: (tx: PoolClient) => Promise<T>,
+): Promise<T> {
+  return given instanceof Pool ? withTransaction(given, work) : work(given);
+}
+
 const afterCommits = new WeakMap<PoolClient, (() => void)[]>();
 
 /** Has something done once the transaction is committed, and not at all when it is rolled back. It must not throw. */

@@ -4,6 +4,8 @@ import type { Hold, PreAuthStatus } from '../domain/pre-auth';
 import type { RoutingDecision } from '../domain/routing/types';
 import { listOfOrders } from './page';
 import type { Queryable } from './postgres';
+import { toWay, wayColumns } from './way';
+import type { StoredWay, WayRow } from './way';
 
 export interface PreAuthRow {
   merchant_id: string;
@@ -124,6 +126,33 @@ export async function readPreAuth(
   preAuthNo: string,
 ): Promise<PreAuthRow | undefined> {
   return (await q.query<PreAuthRow>(SELECT_BY_NO, [merchantId, preAuthNo])).rows[0];
+}
+
+const SHOWN = [
+  ...(['pre_auth_no', 'order_no', 'channel', 'channel_pre_auth_no', 'currency', 'amount'] as const),
+  ...(['amount_capturable', 'amount_captured', 'status', 'description', 'metadata'] as const),
+  ...(['customer_step_sealed', 'decline_code', 'created_at', 'expires_at', 'closed_at'] as const),
+] as const;
+
+/** What its merchant is shown of a hold. */
+export type ShownPreAuth = Pick<PreAuthRow, (typeof SHOWN)[number]>;
+
+const SELECT_WITH_WAY = `
+SELECT ${SHOWN.join(', ')}, ${wayColumns('$1', "'pre_auth'", '$2')} FROM pre_auths WHERE merchant_id = $1 AND pre_auth_no = $2`;
+
+export interface PreAuthWithWay {
+  readonly row: ShownPreAuth;
+  readonly way: StoredWay;
+}
+
+/** With its way to its channel, in one statement: what merchants ask for most. */
+export async function readPreAuthWithWay(
+  q: Queryable,
+  merchantId: string,
+  preAuthNo: string,
+): Promise<PreAuthWithWay | undefined> {
+  const row = (await q.query<ShownPreAuth & WayRow>(SELECT_WITH_WAY, [merchantId, preAuthNo])).rows[0];
+  return row === undefined ? undefined : { row, way: toWay(row) };
 }
 
 /** The row, locked until the transaction ends: for those who are about to change it. */

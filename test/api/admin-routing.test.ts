@@ -1,6 +1,7 @@
 /** Operators configure routing: every entity there and back, what is refused and how it says so, who changed what. */
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
+import { IdempotentRequest } from '../../src/api/idempotency';
 import { adminRoutes } from '../../src/api/routes/admin';
 import { adminRoutingRoutes } from '../../src/api/routes/admin-routing';
 import { routingAuditRoute } from '../../src/api/routes/admin-routing-audit';
@@ -265,7 +266,8 @@ test('a new channel account is news, too', async () => {
   const create = routes.find((route) => route.method === 'post' && route.path.endsWith('/channel-accounts'));
   const credentials = { client_id: 'client', client_secret: 'secret-1234', webhook_id: 'WH1' };
   const body = { channel: 'paypal', world: 'test', name: 'news', credentials, contract: {} };
-  const answer = await create?.handler({ body } as never);
+  const idem = new IdempotentRequest({} as never, undefined);
+  const answer = await create?.handler({ body, idem } as never);
   expect(answer?.status).toBe(201);
   expect(told).toBe(1);
 });

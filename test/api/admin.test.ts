@@ -89,7 +89,7 @@ describe('the admin API', () => {
     expect(key).toMatch(/^hf_test_[0-9A-Za-z]{40}$/);
     expect(display).toBe(key.slice(0, 12));
     const caller = { kind: 'merchant', merchantId: merchants.test.id, world: 'test', status: 'active' };
-    expect((await me(key)).json.data).toEqual(caller);
+    expect((await me(key)).json.data).toEqual({ ...caller, signing: 'off' });
 
     const listed = await admin('GET', path);
     expect(listed.json.data.items).toMatchObject([{ id, name: 'server', display, revoked_at: null }]);

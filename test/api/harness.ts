@@ -9,6 +9,8 @@ import type { Route } from '../../src/api/route';
 import { adminRoutes } from '../../src/api/routes/admin';
 import type { Config } from '../../src/config/config';
 import { createApiKey } from '../../src/stores/api-keys';
+import type { Limits } from '../../src/api/limits/limits';
+import { createSignatureCheck } from '../../src/api/signing/check';
 import { createMerchant } from '../../src/stores/merchants';
 import type { Merchant } from '../../src/stores/merchants';
 import { createDatabase } from '../../src/stores/postgres';
@@ -17,6 +19,7 @@ import { createSecretBox } from '../../src/stores/secret-box';
 import { urlPolicyOf } from '../../src/webhooks/ssrf-guard';
 import type { SecretBox } from '../../src/stores/secret-box';
 import { createTestDatabase } from '../setup/test-database';
+import { startLimits } from './test-limits';
 
 export interface Answer {
   readonly status: number;
@@ -35,6 +38,7 @@ export interface ApiHarness {
   readonly config: Config;
   readonly db: Database;
   readonly box: SecretBox;
+  readonly limits: Limits;
   readonly port: number;
   readonly merchant: Merchant;
   readonly merchantKey: string;
@@ -53,13 +57,14 @@ export interface RequestOptions {
   readonly headers?: Record<string, string>;
 }
 
-export type Parts = Pick<ApiHarness, 'db' | 'box' | 'config'>;
+export type Parts = Pick<ApiHarness, 'db' | 'box' | 'config' | 'limits'>;
 
 export async function startApi(
   routesOf: (parts: Parts) => Route[],
   waitTimeoutMs = 15_000,
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<ApiHarness> {
-  const database = await createTestDatabase();
+  const database = await createTestDatabase(environment);
   const { config } = database;
   const db = createDatabase(config, () => undefined);
   const box = createSecretBox(config.HOLDFAST_ENCRYPTION_KEYS);
@@ -67,14 +72,18 @@ export async function startApi(
   const nowMs = (): number => Date.now() + clock.offsetMs;
   const logLines: Record<string, unknown>[] = [];
   const write = (line: string): void => void logLines.push(JSON.parse(line) as Record<string, unknown>);
+  const logger = pino({ level: 'info' }, { write });
+  const { limits, frame, stop: stopLimits } = await startLimits(config, logger, db);
   const app = createApp({
     routes: [
       ...adminRoutes({ db, box, webhookUrlPolicy: urlPolicyOf(config) }),
-      ...routesOf({ db, box, config }),
+      ...routesOf({ db, box, config, limits }),
     ],
-    logger: pino({ level: 'info' }, { write }),
+    logger,
     authenticate: createAuthenticate({ db, adminKey: config.HOLDFAST_ADMIN_KEY, nowMs }),
     idempotency: { db, box, waitTimeoutMs },
+    checkSignature: createSignatureCheck({ db, box, log: logger }),
+    ...frame,
   });
   const server = createServer(app);
   const port = await listen(server);
@@ -84,6 +93,7 @@ export async function startApi(
     config,
     db,
     box,
+    limits,
     port,
     merchant: live,
     merchantKey: key,
@@ -93,6 +103,7 @@ export async function startApi(
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
+      await stopLimits();
       await db.end().catch(() => undefined);
       await database.drop();
     },

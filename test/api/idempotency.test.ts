@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { canonicalHash, dispositionOf, keyHashOf } from '../../src/api/idempotency';
+import { canonicalHash } from '../../src/api/idempotency';
 import type { Ownership } from '../../src/api/idempotency';
+import { dispositionOf } from '../../src/api/idempotency-answer';
+import { keyHashOf } from '../../src/api/idempotency-scope';
 import { defineRoute } from '../../src/api/route';
 import type { Route, RouteAnswer } from '../../src/api/route';
 import { fail } from '../../src/domain/errors';
@@ -14,8 +16,8 @@ import type { Answer, ApiHarness, Parts } from './harness';
 type Work = (own: Ownership, parts: Parts, name: string) => Promise<RouteAnswer>;
 
 const ROUTE = '/t/work';
-const scopeOf = (merchantId: string, key: string): store.IdempotencyScope => ({
-  merchantId,
+const scopeOf = (callerId: string, key: string): store.IdempotencyScope => ({
+  callerId,
   route: `post ${ROUTE}`,
   keyHash: keyHashOf(key) ?? Buffer.alloc(0),
 });
@@ -196,6 +198,36 @@ describe('Idempotency-Key', () => {
     };
     expect((await post('rolled back')).text).toBe((await post('rolled back')).text);
     expect(runs).toHaveLength(2);
+  });
+
+  it("takes the admin's keys, and shows a repeat again what is shown only once", async () => {
+    const admin = (path: string, json: object, key: string): Promise<Answer> =>
+      api.request('POST', `/api/v1/admin/${path}`, {
+        ...{ key: api.config.HOLDFAST_ADMIN_KEY, json },
+        headers: { 'idempotency-key': key },
+      });
+    const first = await admin('merchants', { name: 'Once' }, 'a1');
+    const repeats = await Promise.all([1, 2, 3].map(() => admin('merchants', { name: 'Once' }, 'a1')));
+    for (const { status, text } of repeats) expect([status, text]).toEqual([201, first.text]);
+    expect(repeats[0]?.headers.get('idempotent-replayed')).toBe('true');
+    expect((await admin('merchants', { name: 'Twice' }, 'a1')).json.code).toBe('IDEMPOTENCY_KEY_REUSED');
+
+    const ofKeys = `merchants/${api.merchant.id}/api-keys`;
+    const [one, two] = await Promise.all([1, 2].map(() => admin(ofKeys, { name: 'spare' }, 'a1')));
+    expect([one?.status, two?.text]).toEqual([201, one?.text]);
+    const made = await api.db.query("SELECT 1 FROM api_keys WHERE name = 'spare'");
+    expect(made.rowCount).toBe(1);
+    const secret = String(one?.json.data['key']);
+    const kept = await api.db.query<{ response_sealed: string }>(
+      'SELECT response_sealed FROM idempotency_records WHERE merchant_id = $1',
+      [store.ADMIN_CALLER],
+    );
+    expect(kept.rowCount).toBe(2);
+    for (const { response_sealed: sealed } of kept.rows) expect(sealed).not.toContain(secret);
+
+    const nobody = `merchants/${randomUUID()}/api-keys`;
+    expect((await admin(nobody, { name: 'spare' }, 'a2')).status).toBe(404);
+    expect(await find('a2')).toBeUndefined();
   });
 
   it('forgets a key after a day', async () => {

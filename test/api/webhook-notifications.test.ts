@@ -229,6 +229,7 @@ describe('webhook notifications', () => {
       merchantId: api.merchant.id,
       world: 'live',
       status: 'active',
+      signing: 'off',
     } as const;
     const idem = new IdempotentRequest(
       { db: api.db, box: api.box, logger: deps.log, waitTimeoutMs: 1 },

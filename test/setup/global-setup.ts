@@ -12,6 +12,12 @@ import { startStack } from '../../dev/stack/stack';
 import type { Stack } from '../../dev/stack/stack';
 
 export const TEMPLATE_DATABASE = 'holdfast_template';
+/** The real limiter, with so much room that only a test of limits reaches them; every process of the run inherits it. */
+const WIDE_LIMITS = {
+  ...{ RATE_LIMIT_MULTIPLIER: '100', IP_LIMIT_PER_MINUTE: '100000' },
+  // A machine that is busy with tests is neither overloaded nor without Redis.
+  ...{ LOAD_LOOP_DELAY: '5', RATE_LIMIT_TIMEOUT: '1' },
+};
 const NEEDS_NO_SERVER = /^(\.\/)?test\/domain(\/|$)/;
 
 export type GlobalWithStack = typeof globalThis & { holdfastStack?: Stack };
@@ -35,7 +41,7 @@ export default async function globalSetup(globalConfig: Config & Patterns): Prom
     headlessUi: true,
     temporary: true,
     only: ['postgres', 'redis', 'temporal', 'sandbox'],
-    environment: { NODE_ENV: 'test', LOG_LEVEL: 'warn', DB_NAME: TEMPLATE_DATABASE },
+    environment: { NODE_ENV: 'test', LOG_LEVEL: 'warn', DB_NAME: TEMPLATE_DATABASE, ...WIDE_LIMITS },
     report: (line) => process.stderr.write(`  ${line}\n`),
   });
   (globalThis as GlobalWithStack).holdfastStack = stack;

@@ -22,6 +22,7 @@ import { ensureImplicitEndpoint } from '../../stores/webhook-endpoints';
 import { checkWebhookUrl } from '../../webhooks/ssrf-guard';
 import { canonicalHash } from '../idempotency';
 import type { IdempotentRequest, Ownership } from '../idempotency';
+import { refusalOfEnd } from '../pre-auth/ended';
 import type { MerchantCaller, RouteAnswer } from '../route';
 import { routingRequestOf } from '../routing/request';
 import type { PaymentDeps } from './deps';
@@ -145,10 +146,9 @@ async function answerFor(
   const known = own.takenOver ? await readPayment(deps.db, merchantId, paymentNo) : undefined;
   const row =
     known !== undefined && isAnswered(known) ? known : await awaitChannel(deps, merchantId, paymentNo, own);
-  if (row.status === 'failed') {
-    const details = { payment_no: paymentNo, decline_code: row.decline_code, status: row.status };
-    const message = `The channel declined: ${row.decline_code ?? 'no reason given'}.`;
-    throw fail('CHANNEL_DECLINED', details, message);
+  if (isPaymentClosed(row.status)) {
+    const refusal = refusalOfEnd({ ...row, channelNo: row.channel_payment_no }, { payment_no: paymentNo });
+    if (refusal !== undefined) throw new HoldfastError(refusal);
   }
   const data = await showPayment(deps, row);
   return isAnswered(row) ? { status: 201, data, message: 'Payment created' } : acceptedAnswer(data);

@@ -4,7 +4,7 @@ import type { CustomerStep } from '../../domain/channel';
 import { PAYMENT_STEP_PURPOSE } from '../../stores/payments';
 import type { PaymentRow } from '../../stores/payments';
 import type { SecretBox } from '../../stores/secret-box';
-import { showWay } from '../routing/way-view';
+import { readShownWay } from '../routing/way-view';
 import type { Way } from '../routing/way-view';
 import type { PaymentDeps } from './deps';
 import type { paymentView } from './schemas';
@@ -17,7 +17,7 @@ export async function showPayment(
   row: PaymentRow,
 ): Promise<z.infer<typeof paymentView>> {
   const { merchant_id: merchantId, payment_no: paymentNo } = row;
-  const way = await showWay(db, { merchantId, kind: 'payment', no: paymentNo });
+  const way = await readShownWay(db, { merchantId, kind: 'payment', no: paymentNo });
   return viewOf(row, customerStepOf(row, box), way);
 }
 

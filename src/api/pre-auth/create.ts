@@ -26,6 +26,7 @@ import type { IdempotentRequest, Ownership } from '../idempotency';
 import type { MerchantCaller, RouteAnswer } from '../route';
 import { routingRequestOf } from '../routing/request';
 import type { PreAuthDeps } from './deps';
+import { refusalOfEnd } from './ended';
 import type { CreateBody } from './schemas';
 import { showPreAuth } from './view';
 
@@ -160,13 +161,9 @@ async function answerFor(
   const known = isNew ? undefined : await readPreAuth(deps.db, merchantId, preAuthNo);
   const row =
     known !== undefined && isAnswered(known) ? known : await awaitChannel(deps, merchantId, preAuthNo, own);
-  if (row.status === 'failed' && isNew) {
-    const details = { pre_auth_no: preAuthNo, decline_code: row.decline_code, status: row.status };
-    throw fail(
-      'CHANNEL_DECLINED',
-      details,
-      `The channel declined: ${row.decline_code ?? 'no reason given'}.`,
-    );
+  if (isNew && isClosed(row.status)) {
+    const refusal = refusalOfEnd({ ...row, channelNo: row.channel_pre_auth_no }, { pre_auth_no: preAuthNo });
+    if (refusal !== undefined) throw new HoldfastError(refusal);
   }
   const data = showPreAuth(row, deps.box);
   if (isAnswered(row))

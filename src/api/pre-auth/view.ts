@@ -4,9 +4,9 @@ import type { CustomerStep } from '../../domain/channel';
 import type { HoldFigures } from '../../domain/commands';
 import { isClosed, isHeld } from '../../domain/pre-auth';
 import { CUSTOMER_STEP_PURPOSE } from '../../stores/pre-auths';
-import type { PreAuthRow } from '../../stores/pre-auths';
+import type { PreAuthRow, PreAuthWithWay, ShownPreAuth } from '../../stores/pre-auths';
 import type { SecretBox } from '../../stores/secret-box';
-import { showWay } from '../routing/way-view';
+import { readShownWay, showWay } from '../routing/way-view';
 import type { PreAuthDeps } from './deps';
 import type { cancelView, captureView, preAuthView } from './schemas';
 
@@ -18,11 +18,19 @@ export async function showWholePreAuth(
   row: PreAuthRow,
 ): Promise<z.infer<typeof preAuthView>> {
   const object = { merchantId: row.merchant_id, kind: 'pre_auth', no: row.pre_auth_no } as const;
-  return { ...showPreAuth(row, box), ...(await showWay(db, object)) };
+  return { ...showPreAuth(row, box), ...(await readShownWay(db, object)) };
+}
+
+/** The same of a hold that was read with its way. */
+export function showPreAuthWithWay(
+  box: SecretBox,
+  { row, way }: PreAuthWithWay,
+): z.infer<typeof preAuthView> {
+  return { ...showPreAuth(row, box), ...showWay(way) };
 }
 
 /** @param box opens the customer's step; without it (lists) the secret stays closed */
-export function showPreAuth(row: PreAuthRow, box?: SecretBox): z.infer<typeof preAuthView> {
+export function showPreAuth(row: ShownPreAuth, box?: SecretBox): z.infer<typeof preAuthView> {
   const step = box === undefined ? {} : customerStepOf(row, box);
   return {
     pre_auth_no: row.pre_auth_no,
@@ -46,7 +54,7 @@ export function showPreAuth(row: PreAuthRow, box?: SecretBox): z.infer<typeof pr
 }
 
 /** The secret is shown only while the customer still has something to do with it. */
-function customerStepOf(row: PreAuthRow, box: SecretBox): CustomerStep {
+function customerStepOf(row: ShownPreAuth, box: SecretBox): CustomerStep {
   if (row.customer_step_sealed === null || isClosed(row.status) || isHeld(row.status)) return {};
   return JSON.parse(box.open(row.customer_step_sealed, CUSTOMER_STEP_PURPOSE)) as CustomerStep;
 }

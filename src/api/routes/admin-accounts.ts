@@ -4,7 +4,7 @@ import type { World } from '../../domain/channel';
 import { fail } from '../../domain/errors';
 import * as accounts from '../../stores/channel-accounts';
 import { findMerchant } from '../../stores/merchants';
-import type { Database } from '../../stores/postgres';
+import type { Database, Queryable } from '../../stores/postgres';
 import type { SecretBox } from '../../stores/secret-box';
 import { checkWebhookUrl } from '../../webhooks/ssrf-guard';
 import type { WebhookUrlPolicy } from '../../webhooks/ssrf-guard';
@@ -85,13 +85,13 @@ const newAccount = z.discriminatedUnion('channel', [
 type NewAccount = z.infer<typeof newAccount>;
 
 /** The two worlds never mix: neither through the merchant nor through the key. */
-async function assertOneWorld(db: Database, body: NewAccount): Promise<void> {
+async function assertOneWorld(q: Queryable, body: NewAccount): Promise<void> {
   const keyWorld = body.channel === 'stripe' ? worldOfStripeKey(body.credentials.secret_key) : undefined;
   if (keyWorld !== undefined && keyWorld !== body.world) {
     throw invalidRequest([{ path: 'credentials.secret_key', message: `is a key of the ${keyWorld} world` }]);
   }
   if (body.merchant_id === undefined) return;
-  const merchant = await findMerchant(db, body.merchant_id);
+  const merchant = await findMerchant(q, body.merchant_id);
   if (merchant === undefined) throw invalidRequest([{ path: 'merchant_id', message: 'is no merchant' }]);
   if (merchant.world !== body.world) {
     throw invalidRequest([
@@ -132,23 +132,28 @@ export function accountRoutes({ db, box, webhookUrlPolicy, tellRouters }: Accoun
   const create = defineRoute({
     ...admin,
     method: 'post',
+    idempotent: true,
     summary: 'Set up an account at a channel',
     description: 'The credentials are encrypted at rest and never shown again.',
     request: { body: newAccount },
     responses: { 201: { description: 'Set up', schema: accountView } },
     errors: ['CHANNEL_ACCOUNT_EXISTS'],
-    async handler({ body }) {
-      await assertOneWorld(db, body);
-      assertPublicServer(body, webhookUrlPolicy);
-      const { channel, world: ofWorld, name, merchant_id: merchantId = null } = body;
-      const account = await accounts.createAccount(db, box, {
-        ...{ channel, world: ofWorld, name, merchantId },
-        credentials: given(body.credentials),
-        contract: given(body.contract),
+    async handler({ body, idem }) {
+      const answer = await idem.runWithin(db, async (tx) => {
+        await assertOneWorld(tx, body);
+        assertPublicServer(body, webhookUrlPolicy);
+        const { channel, world: ofWorld, name, merchant_id: merchantId = null } = body;
+        const account = await accounts.createAccount(tx, box, {
+          ...{ channel, world: ofWorld, name, merchantId },
+          credentials: given(body.credentials),
+          contract: given(body.contract),
+        });
+        if (account === undefined) throw fail('CHANNEL_ACCOUNT_EXISTS');
+        return { status: 201, data: showAccount(account) };
       });
-      if (account === undefined) throw fail('CHANNEL_ACCOUNT_EXISTS');
+      // A repeat tells them too: whoever did the work may have died before it could.
       await tellRouters?.();
-      return { status: 201, data: showAccount(account) };
+      return answer;
     },
   });
   const list = defineRoute({

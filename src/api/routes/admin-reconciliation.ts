@@ -72,6 +72,7 @@ export function reconciliationRoutes({ db }: { readonly db: Database }): Route[]
   const resolve = defineRoute({
     ...admin,
     method: 'post',
+    idempotent: true,
     path: `${PATH}/{id}/resolve`,
     summary: 'Say that a discrepancy is settled',
     description:
@@ -86,11 +87,12 @@ export function reconciliationRoutes({ db }: { readonly db: Database }): Route[]
     },
     responses: { 200: { description: 'Resolved', schema: discrepancyView } },
     errors: ['NOT_FOUND'],
-    async handler({ params, body }) {
-      const row = await resolveDiscrepancy(db, params.id, body);
-      if (row === undefined) throw fail('NOT_FOUND');
-      return { status: 200, data: show(row) };
-    },
+    handler: ({ params, body, idem }) =>
+      idem.runWithin(db, async (tx) => {
+        const row = await resolveDiscrepancy(tx, params.id, body);
+        if (row === undefined) throw fail('NOT_FOUND');
+        return { status: 200, data: show(row) };
+      }),
   });
   return [list, resolve];
 }

@@ -16,7 +16,7 @@ import type { FeeRow, RuleRow } from '../../stores/routing-rows';
 import { pageAnswer, pageOf, pageSchema } from '../pagination';
 import { defineRoute } from '../route';
 import type { Route } from '../route';
-import { applied, appliedIfThere, changedBy } from '../routing/change';
+import { applied, appliedIfThere, changedBy, createdOnce, rowOf } from '../routing/change';
 import type { RoutingAdminDeps } from '../routing/deps';
 import * as schemas from '../routing/schemas';
 import { showChannel, showChannels, showFee, showMerchantRouting, showRule } from '../routing/view';
@@ -114,6 +114,7 @@ function feeRoutes(deps: RoutingAdminDeps): Route[] {
   const create = defineRoute({
     ...all,
     method: 'post',
+    idempotent: true,
     summary: 'Set a price',
     description:
       'The first price of a channel takes the place of its list price as a whole: set one without a currency besides for ' +
@@ -121,10 +122,11 @@ function feeRoutes(deps: RoutingAdminDeps): Route[] {
     request: { body: schemas.feeBody },
     responses: { 201: { description: 'Set', schema: schemas.feeView } },
     errors: FEE_ERRORS,
-    handler: async ({ body, ...asked }) => {
-      const row = await applied(deps, saveFee(db, changedBy(asked, body.version), undefined, feeOf(body)));
-      return { status: 201, data: showFee(row) };
-    },
+    handler: ({ body, idem, ...asked }) =>
+      createdOnce(deps, idem, async (tx) => {
+        const saving = saveFee(tx, changedBy(asked, body.version), undefined, feeOf(body));
+        return showFee(rowOf(await saving));
+      }),
   });
   const replace = defineRoute({
     ...one,
@@ -183,15 +185,17 @@ function ruleRoutes(deps: RoutingAdminDeps): Route[] {
   const create = defineRoute({
     ...all,
     method: 'post',
+    idempotent: true,
     summary: 'Add a rule',
     description: 'Rules take what smart routing leaves undecided, or all of a merchant without it.',
     request: { body: schemas.ruleBody },
     responses: { 201: { description: 'Added', schema: schemas.ruleView } },
     errors: ['ROUTING_CHANGED', 'ROUTING_LIMIT'],
-    handler: async ({ body, ...asked }) => {
-      const row = await applied(deps, saveRule(db, changedBy(asked, body.version), undefined, ruleOf(body)));
-      return { status: 201, data: showRule(row) };
-    },
+    handler: ({ body, idem, ...asked }) =>
+      createdOnce(deps, idem, async (tx) => {
+        const saving = saveRule(tx, changedBy(asked, body.version), undefined, ruleOf(body));
+        return showRule(rowOf(await saving));
+      }),
   });
   const replace = defineRoute({
     ...one,

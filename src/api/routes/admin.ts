@@ -3,8 +3,7 @@ import { z } from 'zod';
 import { fail } from '../../domain/errors';
 import * as keys from '../../stores/api-keys';
 import * as merchants from '../../stores/merchants';
-import type { Database } from '../../stores/postgres';
-import { withTransaction } from '../../stores/postgres';
+import type { Queryable } from '../../stores/postgres';
 import { pageAnswer, pageOf, pageQuery, pageSchema } from '../pagination';
 import { defineRoute } from '../route';
 import type { Route } from '../route';
@@ -19,7 +18,7 @@ const timestamp = z.iso.datetime();
 const pageRequest = z.strictObject(pageQuery);
 const merchantParams = z.strictObject({ merchant_id: uuid });
 
-const merchantView = z.object({
+export const merchantView = z.object({
   id: uuid,
   account_id: uuid,
   world,
@@ -29,7 +28,7 @@ const merchantView = z.object({
   created_at: timestamp,
 });
 
-function showMerchant(merchant: merchants.Merchant): z.infer<typeof merchantView> {
+export function showMerchant(merchant: merchants.Merchant): z.infer<typeof merchantView> {
   return {
     id: merchant.id,
     account_id: merchant.accountId,
@@ -74,6 +73,7 @@ function merchantRoutes({ db, box }: AdminDeps): Route[] {
   const create = defineRoute({
     ...admin,
     method: 'post',
+    idempotent: true,
     path: '/api/v1/admin/merchants',
     summary: 'Create a merchant',
     description: 'Makes one merchant id in each world. The default webhook secrets are shown only here.',
@@ -90,18 +90,18 @@ function merchantRoutes({ db, box }: AdminDeps): Route[] {
       },
     },
     errors: [],
-    async handler({ body }) {
-      const created = await withTransaction(db, (tx) => merchants.createMerchant(tx, box, body.name));
-      const { accountId, live, test, webhookSecrets } = created;
-      const both = { live: showMerchant(live), test: showMerchant(test) };
-      const data = {
-        account_id: accountId,
-        name: body.name,
-        merchants: both,
-        webhook_secrets: webhookSecrets,
-      };
-      return { status: 201, data };
-    },
+    handler: ({ body, idem }) =>
+      idem.runWithin(db, async (tx) => {
+        const { accountId, live, test, webhookSecrets } = await merchants.createMerchant(tx, box, body.name);
+        const both = { live: showMerchant(live), test: showMerchant(test) };
+        const data = {
+          account_id: accountId,
+          name: body.name,
+          merchants: both,
+          webhook_secrets: webhookSecrets,
+        };
+        return { status: 201, data };
+      }),
   });
   const list = defineRoute({
     ...admin,
@@ -132,8 +132,8 @@ function merchantRoutes({ db, box }: AdminDeps): Route[] {
   return [create, list, read];
 }
 
-async function existingMerchant(db: Database, id: string): Promise<merchants.Merchant> {
-  const merchant = await merchants.findMerchant(db, id);
+async function existingMerchant(q: Queryable, id: string): Promise<merchants.Merchant> {
+  const merchant = await merchants.findMerchant(q, id);
   if (merchant === undefined) throw fail('NOT_FOUND');
   return merchant;
 }
@@ -143,6 +143,7 @@ function keyRoutes({ db }: AdminDeps): Route[] {
   const create = defineRoute({
     ...admin,
     method: 'post',
+    idempotent: true,
     path,
     summary: 'Issue an API key',
     description: "The key is shown only here. It belongs to the merchant id's world.",
@@ -152,12 +153,13 @@ function keyRoutes({ db }: AdminDeps): Route[] {
     },
     responses: { 201: { description: 'Issued', schema: keyView.extend({ key: z.string() }) } },
     errors: ['NOT_FOUND'],
-    async handler({ params, body }) {
-      const owner = await existingMerchant(db, params.merchant_id);
-      const named = { merchantId: owner.id, world: owner.world, name: body.name };
-      const { key, apiKey } = await keys.createApiKey(db, named);
-      return { status: 201, data: { ...showKey(apiKey), key } };
-    },
+    handler: ({ params, body, idem }) =>
+      idem.runWithin(db, async (tx) => {
+        const owner = await existingMerchant(tx, params.merchant_id);
+        const named = { merchantId: owner.id, world: owner.world, name: body.name };
+        const { key, apiKey } = await keys.createApiKey(tx, named);
+        return { status: 201, data: { ...showKey(apiKey), key } };
+      }),
   });
   const list = defineRoute({
     ...admin,

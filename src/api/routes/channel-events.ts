@@ -33,6 +33,7 @@ export function channelEventRoutes(deps: ChannelEventDeps): Route[] {
   const receive = defineRoute({
     method: 'post',
     path: '/api/v1/channels/{channel}/{account}/events',
+    priority: 'exempt',
     tag: 'Channels',
     auth: 'none',
     summary: 'Receive an event from a channel',

@@ -43,6 +43,7 @@ export function healthRoutes(checks: HealthChecks, timeoutMs = CHECK_TIMEOUT_MS)
   const healthz = defineRoute({
     method: 'get',
     path: '/healthz',
+    priority: 'exempt',
     summary: 'The process is up',
     tag: 'Health',
     auth: 'none',
@@ -60,6 +61,7 @@ export function healthRoutes(checks: HealthChecks, timeoutMs = CHECK_TIMEOUT_MS)
   const readyz = defineRoute({
     method: 'get',
     path: '/readyz',
+    priority: 'exempt',
     summary: 'The process can work',
     description:
       'Without Temporal new holds are accepted and answered 202; Redis is a cache. Only PostgreSQL cannot be missed.',
@@ -87,12 +89,32 @@ export function healthRoutes(checks: HealthChecks, timeoutMs = CHECK_TIMEOUT_MS)
   return [healthz, readyz];
 }
 
+/** @param page what Prometheus reads, and its content type */
+export function metricsRoute(metrics: { contentType: string; page: () => Promise<string> }): Route {
+  return defineRoute({
+    method: 'get',
+    path: '/metrics',
+    priority: 'exempt',
+    summary: 'What Prometheus reads: the process, its requests, its limits',
+    tag: 'Health',
+    auth: 'none',
+    request: {},
+    responses: { 200: { description: 'The text format of Prometheus', contentType: 'text/plain' } },
+    errors: [],
+    async handler() {
+      const { contentType } = metrics;
+      return { status: 200, raw: { contentType, body: await metrics.page() } };
+    },
+  });
+}
+
 /** @param document the OpenAPI document; asked for once, at the first request */
 export function openApiRoute(document: () => unknown): Route {
   let body: string | undefined;
   return defineRoute({
     method: 'get',
     path: '/openapi.json',
+    priority: 'exempt',
     summary: 'This document',
     tag: 'Health',
     auth: 'none',
@@ -100,7 +122,7 @@ export function openApiRoute(document: () => unknown): Route {
     responses: { 200: { description: 'OpenAPI 3.1', contentType: 'application/json' } },
     errors: [],
     handler: () => {
-      body ??= JSON.stringify(document(), null, 2);
+      body ??= JSON.stringify(document());
       return Promise.resolve({ status: 200, raw: { contentType: 'application/json', body } });
     },
   });

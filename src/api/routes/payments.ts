@@ -34,7 +34,10 @@ function createRoute(deps: PaymentDeps): Route {
     summary: 'Take a payment',
     description:
       'The payment is made at the channel and waits for the customer: next_action says how. It is closed by itself when ' +
-      'expires_in has passed and nobody has paid. An order has at most one live or successful payment or hold.',
+      'expires_in has passed and nobody has paid. An order has at most one live or successful payment or hold. Another channel ' +
+      'follows one that certainly did nothing. 402 means that the payment exists and has ended: CHANNEL_DECLINED, a channel ' +
+      'has said no; CHANNEL_NOT_REACHED, none had taken it when it failed, was cancelled or expired. The order is free ' +
+      'again: make a new payment, with a new Idempotency-Key.',
     idempotent: true,
     request: { body: schemas.createBody(deps.minExpiresInSeconds) },
     responses: {
@@ -47,6 +50,7 @@ function createRoute(deps: PaymentDeps): Route {
       'AMOUNT_NOT_SUPPORTED',
       'CHANNEL_NOT_AVAILABLE',
       'CHANNEL_DECLINED',
+      'CHANNEL_NOT_REACHED',
       'ORDER_IN_PROGRESS',
       'ORDER_ALREADY_PAID',
       'WEBHOOK_URL_NOT_ALLOWED',
@@ -90,6 +94,8 @@ function readRoute(deps: PaymentDeps): Route {
     method: 'get',
     path: `${PATH}/{payment_no}`,
     summary: 'Read a payment',
+    description:
+      'With what the customer needs next, why the channel was chosen (routing), and which were tried (attempts).',
     request: { params: schemas.paymentNoParams },
     responses: {
       200: { description: 'The payment', schema: schemas.paymentView, example: schemas.PAYMENT_EXAMPLE },
@@ -106,7 +112,9 @@ function cancelRoute(deps: PaymentDeps): Route {
     ...merchant,
     method: 'post',
     path: `${PATH}/{payment_no}/cancel`,
+    priority: 'finish',
     summary: 'Cancel a payment nobody has completed',
+    description: 'Money that arrives all the same is late money. A payment that is paid is refunded instead.',
     idempotent: true,
     request: { params: schemas.paymentNoParams, body: schemas.cancelBody },
     responses: { 200: { description: 'Cancelled', schema: schemas.paymentView }, 202: accepted },

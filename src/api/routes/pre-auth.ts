@@ -3,14 +3,19 @@ import { fail } from '../../domain/errors';
 import type { ErrorCode } from '../../domain/errors';
 import { MERCHANT_NUMBER } from '../../domain/ids';
 import type { ChannelName } from '../../domain/channel';
-import { findPreAuthByChannelNo, listPreAuths, readPreAuth } from '../../stores/pre-auths';
+import {
+  findPreAuthByChannelNo,
+  listPreAuths,
+  readPreAuth,
+  readPreAuthWithWay,
+} from '../../stores/pre-auths';
 import type { PreAuthRow } from '../../stores/pre-auths';
 import { pageAnswer, pageOf, pageSchema } from '../pagination';
 import { cancelPreAuth, capturePreAuth } from '../pre-auth/commands';
 import { createPreAuth } from '../pre-auth/create';
 import type { PreAuthDeps } from '../pre-auth/deps';
 import * as schemas from '../pre-auth/schemas';
-import { showPreAuth, showWholePreAuth } from '../pre-auth/view';
+import { showPreAuth, showPreAuthWithWay, showWholePreAuth } from '../pre-auth/view';
 import { defineRoute } from '../route';
 import type { MerchantCaller, Route, RouteResponse } from '../route';
 import { z } from 'zod';
@@ -54,7 +59,10 @@ function createRoute(deps: PreAuthDeps): Route {
     summary: 'Hold money on the customer’s card',
     description:
       'The hold is made at the channel and waits for the customer: confirm it in the browser with client_secret. ' +
-      'It is released by itself when expires_in has passed. The same pre_auth_no with the same body answers 200 with the hold.',
+      'It is released by itself when expires_in has passed. The same pre_auth_no with the same body answers 200 with the hold. ' +
+      'Another channel follows one that certainly did nothing. 402 means that the hold exists and has ended: ' +
+      'CHANNEL_DECLINED, a channel has said no; CHANNEL_NOT_REACHED, none had taken it when it failed, was canceled or ' +
+      'expired. The order is free again: make a new hold, with a new Idempotency-Key and pre_auth_no.',
     idempotent: true,
     request: { body: schemas.createBody(deps.minExpiresInSeconds) },
     responses: {
@@ -70,6 +78,7 @@ function createRoute(deps: PreAuthDeps): Route {
       'AMOUNT_NOT_SUPPORTED',
       'CHANNEL_NOT_AVAILABLE',
       'CHANNEL_DECLINED',
+      'CHANNEL_NOT_REACHED',
       'ORDER_IN_PROGRESS',
       'ORDER_ALREADY_PAID',
       'WEBHOOK_URL_NOT_ALLOWED',
@@ -85,6 +94,8 @@ function listRoute(deps: PreAuthDeps): Route {
     method: 'get',
     path: '/api/v1/channel/pre-auth',
     summary: 'List holds, newest first',
+    description:
+      'As you asked for them, without client_secret and without the way to the channel: read one for these.',
     request: { query: schemas.listQuery },
     responses: { 200: { description: 'A page of holds', schema: pageSchema(schemas.preAuthView) } },
     errors: [],
@@ -112,7 +123,11 @@ function byChannelNo(deps: PreAuthDeps): Route[] {
     ...merchant,
     method: 'post',
     path: '/api/v1/channel/pre-auth/capture',
+    priority: 'finish',
     summary: 'Take the held money, all of it or a part',
+    description:
+      'What is not taken is released, unless final is false and the channel can capture again. Of capture, cancel and ' +
+      'the end of the hold’s time exactly one wins.',
     idempotent: true,
     request: { body: schemas.captureByChannelNoBody },
     responses: { 200: captured, 202: accepted },
@@ -124,7 +139,9 @@ function byChannelNo(deps: PreAuthDeps): Route[] {
     ...merchant,
     method: 'post',
     path: '/api/v1/channel/pre-auth/cancel',
+    priority: 'finish',
     summary: 'Release the held money',
+    description: 'Also before the customer has confirmed. What was captured stays captured: refund it.',
     idempotent: true,
     request: { body: schemas.cancelByChannelNoBody },
     responses: { 200: canceled, 202: accepted },
@@ -158,20 +175,26 @@ function byOwnNo(deps: PreAuthDeps): Route[] {
     method: 'get',
     path,
     summary: 'Read a hold by your own number',
+    description:
+      'With client_secret while the customer needs it, why the channel was chosen (routing), and which were tried (attempts).',
     request: { params },
     responses: {
       200: { description: 'The hold', schema: schemas.preAuthView, example: schemas.PRE_AUTH_EXAMPLE },
     },
     errors: ['NOT_FOUND'],
     async handler({ caller, params: { pre_auth_no: no } }) {
-      return { status: 200, data: await showWholePreAuth(deps, await byNo(deps, caller, no)) };
+      const found = await readPreAuthWithWay(deps.db, caller.merchantId, no);
+      if (found === undefined) throw fail('NOT_FOUND');
+      return { status: 200, data: showPreAuthWithWay(deps.box, found) };
     },
   });
   const capture = defineRoute({
     ...merchant,
     method: 'post',
     path: `${path}/capture`,
+    priority: 'finish',
     summary: 'Capture by your own number',
+    description: 'As by the channel’s number: without amount everything that is left is taken.',
     idempotent: true,
     request: { params, body: schemas.captureByNoBody },
     responses: { 200: captured, 202: accepted },
@@ -183,7 +206,9 @@ function byOwnNo(deps: PreAuthDeps): Route[] {
     ...merchant,
     method: 'post',
     path: `${path}/cancel`,
+    priority: 'finish',
     summary: 'Release by your own number',
+    description: 'As by the channel’s number.',
     idempotent: true,
     request: { params, body: schemas.cancelByNoBody },
     responses: { 200: canceled, 202: accepted },

@@ -18,6 +18,7 @@ export function routingRoutes(deps: RoutingApiDeps): Route[] {
       auth: 'merchant',
       method: 'post',
       path: '/api/v1/routing/quote',
+      priority: 'read',
       summary: 'Ask which channel would take an order',
       description:
         'Answers the decision with all candidates, their fees and scores, and creates nothing. A real order may go another ' +

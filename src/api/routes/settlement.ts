@@ -2,9 +2,12 @@
 import { z } from 'zod';
 import { CHANNELS } from '../../domain/channel';
 import { fail } from '../../domain/errors';
+import { compileConfig } from '../../domain/routing/config';
+import { DEFAULT_POLICY } from '../../domain/routing/default-config';
 import { settlementOf, totalsOf } from '../../domain/settlement';
 import type { SettlementRow, SettlementTotal } from '../../domain/settlement';
 import type { Queryable } from '../../stores/postgres';
+import { loadRoutingConfig } from '../../stores/routing-config';
 import { readMoneyLines } from '../../stores/settlement';
 import { csvOf } from '../csv';
 import { defineRoute } from '../route';
@@ -33,7 +36,9 @@ const rowView = z.object({
   late: sum.describe('Money that arrived late, or beyond what was asked for'),
   refunds: sum.describe('Refunds, those made by hand too, without those that came back'),
   disputes_lost: sum,
-  fees: minor,
+  fees: minor.describe(
+    'At the present prices that routing goes by; what is charged is in the channel’s statement',
+  ),
   net: minor.describe('captures + late - refunds - disputes_lost - fees'),
 });
 
@@ -104,7 +109,8 @@ async function answer(
 ): Promise<RouteAnswer | RawAnswer> {
   const from = new Date(`${asked.date}T00:00:00Z`);
   const to = new Date(from.getTime() + DAY_MS);
-  const rows = settlementOf(await readMoneyLines(db, { from, to }, asked.merchantId));
+  const lines = await readMoneyLines(db, { from, to }, asked.merchantId);
+  const rows = settlementOf(lines, compileConfig(await loadRoutingConfig(db), DEFAULT_POLICY));
   if (rows.length > MAX_ROWS)
     throw fail('INVALID_REQUEST', { issues: [{ path: 'merchant_id', message: 'is needed for so much' }] });
   if (asked.format === 'csv') return csvAnswer(asked, rows);

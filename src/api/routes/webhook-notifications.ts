@@ -22,6 +22,8 @@ export function webhookNotificationRoutes(deps: WebhookApiDeps): Route[] {
     method: 'get',
     path: PATH,
     summary: 'List webhook notifications, newest first',
+    description:
+      'pending: waits for its turn; retrying: between two attempts; success; failed: given up, retry or recover sends it again.',
     request: { query: schemas.listQuery },
     responses: { 200: { description: 'One page', schema: pageSchema(schemas.notificationView) } },
     errors: [],
@@ -51,7 +53,7 @@ export function webhookNotificationRoutes(deps: WebhookApiDeps): Route[] {
       200: {
         description: 'The notification',
         schema: schemas.notificationDetailView,
-        example: schemas.NOTIFICATION_EXAMPLE,
+        example: schemas.NOTIFICATION_DETAIL_EXAMPLE,
       },
     },
     errors: ['NOT_FOUND'],

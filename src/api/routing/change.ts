@@ -1,8 +1,10 @@
 /** From a change in the store to the answer: what was refused and why, and the news to the routers. */
+import type { PoolClient } from 'pg';
 import { fail } from '../../domain/errors';
 import type { ChangedBy, Changed } from '../../stores/routing-admin';
 import { invalidRequest } from '../errors';
-import type { AdminCaller } from '../route';
+import type { IdempotentRequest } from '../idempotency';
+import type { AdminCaller, RouteAnswer } from '../route';
 import type { RoutingAdminDeps } from './deps';
 
 interface Asked {
@@ -19,11 +21,25 @@ export function changedBy({ caller, requestId }: Asked, version: number | undefi
  * @throws HoldfastError NOT_FOUND, ROUTING_CHANGED, ROUTING_LIMIT, ROUTING_FEE_EXISTS, INVALID_REQUEST when it was refused
  */
 export async function applied<Row>(deps: RoutingAdminDeps, changing: Promise<Changed<Row>>): Promise<Row> {
-  const changed = await changing;
-  if ('row' in changed) {
-    await deps.tellRouters();
-    return changed.row;
-  }
+  const row = rowOf(await changing);
+  await deps.tellRouters();
+  return row;
+}
+
+/** The same for what a POST creates, once for each Idempotency-Key. A repeat tells the news again: the first may have died. */
+export async function createdOnce(
+  { db, tellRouters }: RoutingAdminDeps,
+  idem: IdempotentRequest,
+  create: (tx: PoolClient) => Promise<unknown>,
+): Promise<RouteAnswer> {
+  const answer = await idem.runWithin(db, async (tx) => ({ status: 201, data: await create(tx) }));
+  await tellRouters();
+  return answer;
+}
+
+/** @throws HoldfastError as `applied` does */
+export function rowOf<Row>(changed: Changed<Row>): Row {
+  if ('row' in changed) return changed.row;
   switch (changed.refused) {
     case 'not_found':
       throw fail('NOT_FOUND');

@@ -47,37 +47,40 @@ export const decisionView = z.object({
     .describe('The configuration it was decided by'),
 });
 type DecisionView = z.infer<typeof decisionView>;
+type CandidateView = z.infer<typeof candidateView>;
 
-/** What was stored before smart routing has a channel, a level and a reason alone. */
+/**
+ * What was stored before smart routing has a channel, a level and a reason alone.
+ * Field by field and not by spreading, which took a tenth of a quote's time.
+ */
 export function showDecision(
   decision: Pick<RoutingDecision, 'channel' | 'level' | 'reason'> & Partial<RoutingDecision>,
 ): DecisionView {
-  const { channel, level, reason, decidedBy, ruleId, mode, country, candidates, skipped, ranked, config } =
-    decision;
-  return {
-    ...{ channel, level, reason },
-    ...(decidedBy !== undefined && { decided_by: decidedBy }),
-    ...(ruleId !== undefined && { rule_id: ruleId }),
-    ...(mode !== undefined && { mode }),
-    ...(country !== undefined && { country }),
-    ...(candidates !== undefined && { candidates: candidates.map(showCandidate) }),
-    ...(skipped !== undefined && { skipped: [...skipped] }),
-    ...(ranked !== undefined && { ranked: [...ranked] }),
-    ...(decision.explored === true && { explored: true }),
-    ...(decision.probe === true && { probe: true }),
-    ...(decision.allOut === true && { all_out: true }),
-    ...(config !== undefined && { config }),
-  };
+  const { channel, level, reason } = decision;
+  const { decidedBy, ruleId, mode, country, candidates, skipped, ranked, config } = decision;
+  const view: DecisionView = { channel, level, reason };
+  if (decidedBy !== undefined) view.decided_by = decidedBy;
+  if (ruleId !== undefined) view.rule_id = ruleId;
+  if (mode !== undefined) view.mode = mode;
+  if (country !== undefined) view.country = country;
+  if (candidates !== undefined) view.candidates = candidates.map(showCandidate);
+  if (skipped !== undefined) view.skipped = [...skipped];
+  if (ranked !== undefined) view.ranked = [...ranked];
+  if (decision.explored === true) view.explored = true;
+  if (decision.probe === true) view.probe = true;
+  if (decision.allOut === true) view.all_out = true;
+  if (config !== undefined) view.config = config;
+  return view;
 }
 
-function showCandidate({ channel, eligible, excluded, scores, feeMinor, faultRate }: RoutingCandidate) {
-  return {
-    ...{ channel, eligible },
-    ...(excluded !== undefined && { excluded }),
-    ...(scores !== undefined && { scores }),
-    ...(feeMinor !== undefined && { fee: feeMinor }),
-    ...(faultRate !== undefined && { fault_rate: faultRate }),
-  };
+function showCandidate(candidate: RoutingCandidate): CandidateView {
+  const { excluded, scores, feeMinor, faultRate } = candidate;
+  const view: CandidateView = { channel: candidate.channel, eligible: candidate.eligible };
+  if (excluded !== undefined) view.excluded = excluded;
+  if (scores !== undefined) view.scores = scores;
+  if (feeMinor !== undefined) view.fee = feeMinor;
+  if (faultRate !== undefined) view.fault_rate = faultRate;
+  return view;
 }
 
 export const DECISION_EXAMPLE: DecisionView = {

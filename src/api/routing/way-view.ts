@@ -2,9 +2,9 @@
 import { z } from 'zod';
 import { CHANNELS } from '../../domain/channel';
 import type { RefundedRef } from '../../domain/refund';
-import { readAttempts } from '../../stores/attempts';
 import type { Queryable } from '../../stores/postgres';
-import { readDecision } from '../../stores/routing-decisions';
+import { readWay } from '../../stores/way';
+import type { StoredWay } from '../../stores/way';
 import { decisionView, showDecision } from './decision-view';
 
 const attemptView = z.object({
@@ -30,9 +30,11 @@ export interface Way {
   readonly attempts?: z.infer<typeof attemptView>[];
 }
 
-export async function showWay(q: Queryable, object: RefundedRef): Promise<Way> {
-  const decision = await readDecision(q, object);
-  const attempts = await readAttempts(q, object);
+export async function readShownWay(q: Queryable, object: RefundedRef): Promise<Way> {
+  return showWay(await readWay(q, object));
+}
+
+export function showWay({ decision, attempts }: StoredWay): Way {
   return {
     ...(decision !== undefined && { routing: showDecision(decision) }),
     attempts: attempts.map(({ at, ...one }) => ({ ...one, at: Math.floor(at.getTime() / 1000) })),

@@ -161,7 +161,7 @@ export const notificationDetailView = notificationView.extend({
   attempt_log: z.array(attemptView).describe('The newest 50 attempts, oldest first'),
 });
 
-const ENDPOINT = {
+export const ENDPOINT_EXAMPLE = {
   id: '7b0c4a52-8a0e-4c4b-9a3e-0a5f0d1f6a11',
   kind: 'explicit',
   url: 'https://shop.example/holdfast',
@@ -174,13 +174,13 @@ const ENDPOINT = {
   created_at: '2025-01-24T12:00:00.000Z',
   updated_at: '2025-01-24T12:00:00.000Z',
 };
-const NOTIFICATION = {
+export const NOTIFICATION_EXAMPLE = {
   id: '1f9a5e4e-57b5-4a3c-8a55-2a1c6f0f9d20',
   event_id: '0b6f2a8e-4d0c-5c2e-9b57-5d3c2f7f1e44',
-  endpoint_id: ENDPOINT.id,
+  endpoint_id: ENDPOINT_EXAMPLE.id,
   event: 'pre_auth.captured',
   payment_no: 'PA20250124001',
-  url: ENDPOINT.url,
+  url: ENDPOINT_EXAMPLE.url,
   status: 'success',
   attempts: 1,
   max_attempts: 13,
@@ -192,15 +192,13 @@ const NOTIFICATION = {
   failed_at: null,
   created_at: '2025-01-24T12:00:00.000Z',
 };
-const success = (data: object) => ({ code: 'SUCCESS', message: 'Success', data });
 
-export const ENDPOINT_EXAMPLE = success(ENDPOINT);
-export const NEW_ENDPOINT_EXAMPLE = success({
-  ...ENDPOINT,
+export const NEW_ENDPOINT_EXAMPLE = {
+  ...ENDPOINT_EXAMPLE,
   secret: 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDazGb9cyZ8yU=',
-});
-export const NOTIFICATION_EXAMPLE = success({
-  ...NOTIFICATION,
+};
+export const NOTIFICATION_DETAIL_EXAMPLE = {
+  ...NOTIFICATION_EXAMPLE,
   payload: {
     event: 'pre_auth.captured',
     payment_no: 'PA20250124001',
@@ -223,4 +221,4 @@ export const NOTIFICATION_EXAMPLE = success({
       response: 'ok',
     },
   ],
-});
+};
