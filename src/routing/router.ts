@@ -8,6 +8,7 @@ import type { ChannelContract, ChannelName, World } from '../domain/channel';
 import type { Money } from '../domain/money';
 import type { CompiledConfig } from '../domain/routing/config';
 import { decide } from '../domain/routing/decide';
+import { isSeenSince } from '../domain/routing/health';
 import type { HealthLimits } from '../domain/routing/health';
 import { createHealthBook } from '../domain/routing/health-book';
 import type {
@@ -115,14 +116,18 @@ export function createRouter(deps: RouterDeps): Router {
     return { scores: observations.scores(), health, source, random, canExpress: CAN_EXPRESS[operation] };
   }
 
-  /** A probe under a merchant's own account would tell nobody anything. */
+  /**
+   * A probe under a merchant's own account would tell nobody anything. Where nobody else tries a channel for so long that
+   * what was seen of it is over, such an account is asked again: its payment goes on to the next channel if need be.
+   */
   function sharedProbes({ world, merchantId }: RoutingRequest, health: HealthView): HealthView {
     const accountAt = (channel: ChannelId) =>
       keeper.current().config.accountsOf?.(world, merchantId).get(channel);
     return {
       stateOf(channel) {
         const state = health.stateOf(channel);
-        return state === 'probe' && isOwn(accountAt(channel)) ? 'out' : state;
+        if (state === 'in' || !isOwn(accountAt(channel))) return state;
+        return isSeenSince(observations.windowOf(channel), now() - limits.windowMs) ? 'out' : 'in';
       },
     };
   }
@@ -137,7 +142,7 @@ export function createRouter(deps: RouterDeps): Router {
       return decision;
     },
     quote(request, mode) {
-      const health = quietly(book.viewAt(now()));
+      const health = sharedProbes(request, quietly(book.viewAt(now())));
       return decide(asked(keeper.current().config, request, mode), request, contextOf(request, health));
     },
     accountFor: ({ merchantId, world, channel }) =>

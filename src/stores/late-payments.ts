@@ -27,6 +27,9 @@ export interface LatePaymentRow {
 const COLUMNS = `id, merchant_id, object_kind, object_no, channel_account_id, channel_trade_no, channel_no, kind, currency, amount,
   refund_reserved, state, created_at, updated_at`;
 
+const ofPlace = (row: string) => `${row}.merchant_id = l.merchant_id AND ${row}.object_kind = l.object_kind
+  AND ${row}.object_no = l.object_no AND ${row}.channel_no IS NOT DISTINCT FROM l.channel_no`;
+
 const RECORDED = `
 SELECT coalesce(sum(amount), 0)::bigint AS amount, count(*)::int AS rows FROM late_payments
 WHERE merchant_id = $1 AND object_kind = $2 AND object_no = $3 AND channel_no IS NOT DISTINCT FROM $4
@@ -72,6 +75,29 @@ export async function insertLatePayment(
   const numbers = [late.channelAccountId, late.channelTradeNo, late.channelNo ?? null];
   const values = [randomUUID(), merchantId, kind, no, ...numbers, late.kind, late.currency, late.amount];
   return (await q.query<LatePaymentRow>(INSERT, values)).rows[0];
+}
+
+// At the place of this money: the object's own channel, or one that it has left. A dispute in another currency, which cannot
+// be compared, is about all of it.
+const DISPUTED = `
+SELECT (SELECT coalesce(sum(p.amount - p.refund_reserved), 0) FROM late_payments p WHERE ${ofPlace('p')})::bigint AS late,
+  coalesce(sum(d.amount), 0)::bigint AS disputed, coalesce(bool_or(d.currency <> l.currency), false) AS is_unclear
+FROM late_payments l LEFT JOIN disputes d ON d.status <> 'won' AND ${ofPlace('d')}
+WHERE l.id = $1 GROUP BY l.id`;
+
+/**
+ * Whether the customer has this money back, or asks for it, by a dispute. The object must be locked: disputes are written
+ * under its lock.
+ * @param left what the object accounts for and has not given back, minor units, all of it at its own channel
+ */
+export async function isDisputed(q: Queryable, late: LatePaymentRow, left: number): Promise<boolean> {
+  const { rows } = await q.query<{ late: number; disputed: number; is_unclear: boolean }>(DISPUTED, [
+    late.id,
+  ]);
+  const found = rows[0];
+  if (found === undefined || found.disputed === 0) return false;
+  const there = found.late + (late.channel_no === null ? left : 0);
+  return found.is_unclear || found.disputed + late.amount > there;
 }
 
 const LOCK = `SELECT ${COLUMNS} FROM late_payments WHERE merchant_id = $1 AND id = $2 FOR NO KEY UPDATE`;

@@ -192,8 +192,8 @@ it('counts refunds made by hand there against the late money alone', async () =>
   expect(payment).toEqual({ refund_reserved: 0, refunded_external: 0, status: 'requires_action' });
 }, 60_000);
 
-it('tells of a dispute about its money, which names nothing but its number there', async () => {
-  const { no, intent } = await paidAtStripe();
+it('tells of a dispute about its money, which names nothing but its number there, and gives that back no more', async () => {
+  const { no, lateId, intent } = await paidAtStripe();
   await inDashboard(intent, 'dispute', { amount: 30_000, reason: 'fraudulent' });
   await inDashboard(intent, 'close-dispute', { outcome: 'lost' });
   const [dispute] = await eventually(
@@ -215,5 +215,9 @@ it('tells of a dispute about its money, which names nothing but its number there
     ['dispute.opened', 'stripe'],
     ['dispute.closed', 'stripe'],
   ]);
+  const path = `/api/v1/late-payments/${lateId}/refund`;
+  const refused = { status: 409, code: 'REFUND_DISPUTED' };
+  expect(await shop.system.client().call(path, { json: {} })).toMatchObject(refused);
+  await lateOf(no, 'needs_attention');
   await allProcessed(intent);
 }, 60_000);

@@ -130,6 +130,24 @@ describe('an account of a merchant’s own', () => {
     expect(router.decide(requestOf({ merchantId: OWNER }))).toMatchObject({ channel: 'paypal' });
     expect(router.decide(requestOf())).toMatchObject({ channel: 'stripe', probe: true });
   });
+
+  test('is asked again when nobody has tried the channel for as long as anything is remembered of it', async () => {
+    const forgetful = await startRouter(database.config, { limits: { windowMs: 3_000 } });
+    try {
+      await send(30, stripeFails);
+      await sleep(500);
+      const own = requestOf({ merchantId: OWNER });
+      expect(forgetful.router.decide(own)).toMatchObject({ channel: 'paypal' });
+      await sleep(4_000);
+      expect(forgetful.router.status().outOfService).toEqual(['stripe']);
+      expect(forgetful.router.quote(own)).toMatchObject({ channel: 'stripe' });
+      const decision = forgetful.router.decide(own);
+      expect(decision).toMatchObject({ channel: 'stripe' });
+      expect(decision.probe).not.toBe(true);
+    } finally {
+      await forgetful.stop();
+    }
+  });
 });
 
 test('a process that starts during the outage knows of it; so does one that only reads', async () => {

@@ -3,6 +3,7 @@ import type { PoolClient } from 'pg';
 import { fail, HoldfastError } from '../../domain/errors';
 import { decideLateMoney } from '../../domain/late-money';
 import {
+  isDisputed,
   keepLatePayment,
   lockLatePayment,
   readLatePayment,
@@ -22,7 +23,10 @@ interface Wish {
   readonly decision: 'refund' | 'keep';
 }
 
-/** @throws HoldfastError NOT_FOUND; LATE_PAYMENT_REFUNDED for money to be kept that is given back */
+/**
+ * @throws HoldfastError NOT_FOUND; LATE_PAYMENT_REFUNDED for money to be kept that is given back; REFUND_DISPUTED for money to
+ * be given back that the customer disputes
+ */
 export function decide(deps: LateMoneyDeps, wish: Wish, idem: IdempotentRequest): Promise<RouteAnswer> {
   const { merchantId, id } = wish;
   return idem.run(undefined, async (own) => {
@@ -51,6 +55,8 @@ async function decideWithin(
   const decided = decideLateMoney(row.state, decision);
   if ('code' in decided) throw new HoldfastError(decided);
   if (!decided.isNew) return undefined;
+  const left = object.paid - object.refund_reserved - object.refunded_external;
+  if (decision === 'refund' && (await isDisputed(tx, row, left))) throw fail('REFUND_DISPUTED');
   if (decision === 'refund') return insertLateRefund(tx, row, object, new Date());
   await keepLatePayment(tx, id);
   return undefined;

@@ -74,7 +74,7 @@ function decisionRoutes(deps: LateMoneyDeps): Route[] {
       description:
         'All of it, by a refund of its own that does not count against the payment; refund.success or refund.failed tells ' +
         'how it ended. After a failure it needs attention again. Asking again answers with the refund under way.',
-      errors: ['NOT_FOUND'],
+      errors: ['NOT_FOUND', 'REFUND_DISPUTED'],
       handler: ({ caller: { merchantId }, params: { late_payment_id: id }, idem }) =>
         decide(deps, { merchantId, id, decision: 'refund' }, idem),
     }),

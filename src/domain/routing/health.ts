@@ -117,6 +117,11 @@ export function mergeWindows(earlier: HealthWindow, later: HealthWindow): Health
 const hasAnswers = ({ buckets }: HealthWindow) => buckets.some((one) => one.successes + one.declines > 0);
 const hasFaults = ({ buckets }: HealthWindow) => buckets.some(({ faults }) => faults > 0);
 
+/** Whether anything was seen since then. */
+export function isSeenSince({ buckets }: HealthWindow, sinceMs: number): boolean {
+  return buckets.some(({ atMs }) => atMs >= sinceMs);
+}
+
 function addBuckets(a: HealthBucket, b: HealthBucket): HealthBucket {
   return {
     atMs: a.atMs,
