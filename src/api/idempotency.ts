@@ -155,9 +155,12 @@ export class IdempotentRequest {
     owned.stopRenewing();
     if (outcome.kind === 'error' && outcome.error instanceof NotOwner) return undefined;
     // The work is done whatever becomes of the record: when it cannot be kept now, its lease runs out by itself.
-    await owned.settle(outcome).catch((error: unknown) => {
+    const settled = owned.settle(outcome).catch((error: unknown) => {
       this.deps.logger.warn({ err: loggableError(error) }, 'an idempotency record could not be settled');
     });
+    // A command's success need not wait for that: a repeat that is as fast finds the lease and waits for the answer, and what
+    // a crash keeps from being written is told again from the rows of what was done.
+    if (outcome.kind === 'error' || !owned.isThere) await settled;
     return outcome;
   }
 }
@@ -165,6 +168,8 @@ export class IdempotentRequest {
 class OwnedRecord implements Ownership {
   private renewal: NodeJS.Timeout | undefined;
   private isAnswered = false;
+  /** It was committed before the work began: nothing that the work does can roll it back. */
+  isThere = false;
 
   constructor(
     private readonly deps: IdempotencyDeps,
@@ -182,8 +187,9 @@ class OwnedRecord implements Ownership {
     return this.record.number;
   }
 
-  insert(): Promise<void> {
-    return this.insertWithin(this.deps.db);
+  async insert(): Promise<void> {
+    await this.insertWithin(this.deps.db);
+    this.isThere = true;
   }
 
   async insertWithin(tx: Queryable): Promise<void> {
