@@ -85,7 +85,7 @@ function printAddresses(
   console.log(`\n${bold('Ready')} after ${took(startedAt)}\n`);
   table([
     ['API', `${urls.api}/api/v1`],
-    ['API description', `${urls.api}/openapi.json`],
+    ['API documents', `${urls.api}/docs`],
     ['Temporal Web UI', temporal.owned ? web : `of ${environment['TEMPORAL_ADDRESS']}`],
     ...channelRows(environment, startsSandbox),
     ['Webhooks received', `${urls.receiver}/_received`],
