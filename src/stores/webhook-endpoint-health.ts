@@ -38,20 +38,30 @@ export async function noteFailures(
   return rows[0]?.disabled_at ?? null;
 }
 
-// An endpoint that is locked is passed over, so that nobody's deliveries wait for it: its next 2xx heals it.
 const HEALED = `
-UPDATE webhook_endpoints SET failures_in_row = 0, failing_since = NULL, last_success_at = now(),
-  ramp = CASE WHEN ramp * 2 < $2 THEN ramp * 2 END
-WHERE id IN (SELECT id FROM webhook_endpoints WHERE id = ANY ($1::uuid[]) AND gated_at IS NULL
-  FOR NO KEY UPDATE SKIP LOCKED)`;
+WITH free AS (
+  SELECT id, gated_at IS NULL AS heals FROM webhook_endpoints WHERE id = ANY ($1::uuid[]) FOR NO KEY UPDATE SKIP LOCKED
+), healed AS (
+  UPDATE webhook_endpoints e SET failures_in_row = 0, failing_since = NULL, last_success_at = now(),
+    ramp = CASE WHEN ramp * 2 < $2 THEN ramp * 2 END
+  FROM free WHERE e.id = free.id AND free.heals
+)
+SELECT id FROM free`;
 
-/** Notes a 2xx of each of these endpoints, which are not gated; while a ramp lasts, this doubles it up to the limit. */
+/**
+ * Notes a 2xx of each of these endpoints that is not gated; while a ramp lasts, this doubles it up to the limit. An endpoint
+ * that is locked is passed over, so that nobody waits for it.
+ * @returns those that were passed over
+ */
 export async function noteSuccesses(
   q: Queryable,
   endpointIds: readonly string[],
   limit: number,
-): Promise<void> {
-  await q.query(HEALED, [endpointIds, limit]);
+): Promise<ReadonlySet<string>> {
+  const { rows } = await q.query<{ id: string }>(HEALED, [endpointIds, limit]);
+  const passedOver = new Set(endpointIds);
+  for (const { id } of rows) passedOver.delete(id);
+  return passedOver;
 }
 
 const OPENED = `

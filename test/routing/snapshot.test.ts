@@ -23,7 +23,10 @@ afterEach(async () => {
 });
 
 const RAISE = 'UPDATE routing_version SET version = version + $1 RETURNING version';
-const BREAK = `INSERT INTO routing_channels (channel, settings, version) VALUES ('alipay', '{"enabled": true}', 1)`;
+/** In one transaction, as every change: or the old version would be seen with the new content. */
+const BREAK = `
+  WITH broken AS (INSERT INTO routing_channels (channel, settings, version) VALUES ('alipay', '{"enabled": true}', 1))
+  UPDATE routing_version SET version = version + 1 RETURNING version`;
 const MEND = `DELETE FROM routing_channels WHERE channel = 'alipay'`;
 
 async function raise({ db }: TestRouter, by: number): Promise<number> {
@@ -46,8 +49,7 @@ test('what cannot be used leaves the old one in use, is said once, is not passed
   await setPayPalPrice(a.db, 100);
   await a.router.changed();
   const { version } = statusOf(a);
-  await a.db.query(BREAK);
-  const broken = await raise(a, 1);
+  const broken = (await a.db.query<{ version: number }>(BREAK)).rows[0]?.version ?? 0;
   await expect(a.router.changed()).rejects.toThrow(`routing version ${broken} cannot be used`);
   for (const one of [a, b]) {
     const noticed = await eventually(

@@ -10,7 +10,7 @@ import type { FailedWebhook } from '../../domain/webhook/failed';
 import { appendEndpointDisabled } from '../../stores/outbox';
 import { withTransaction } from '../../stores/postgres';
 import type { Database, Queryable } from '../../stores/postgres';
-import { noteFailures, noteSuccesses, openGate, releaseWaiting } from '../../stores/webhook-endpoint-health';
+import { noteFailures, openGate, releaseWaiting } from '../../stores/webhook-endpoint-health';
 import type { DeliveryLease } from '../../stores/webhook-leases';
 import {
   lockEndpointHealth,
@@ -19,6 +19,7 @@ import {
   writeFailures,
 } from '../../stores/webhook-outcomes';
 import type { Attempted, FailureWrite, LeasedState, LockedEndpoint } from '../../stores/webhook-outcomes';
+import { Healing } from './healing';
 
 /** A notification that a workflow of its own carries from now on. */
 export interface RetryToStart {
@@ -74,7 +75,7 @@ export interface Recorder {
    * @throws Error when PostgreSQL cannot be reached; recording the same attempts again is safe
    */
   record(attempts: readonly Attempted[], startWorkflows?: boolean): Promise<Recorded[]>;
-  /** Waits for gates that are being opened. */
+  /** Waits for gates that are being opened, and for healths that are being noted. */
   close(): Promise<void>;
 }
 
@@ -87,14 +88,15 @@ interface AfterCommit {
 
 export function createRecorder(deps: RecorderDeps): Recorder {
   const openings = new Openings();
+  const healing = new Healing(deps, deps.settings.maxInFlightPerEndpoint);
   return {
     async close() {
-      await openings.ended();
+      await Promise.all([openings.ended(), healing.ended()]);
     },
     async record(attempts, startWorkflows = true) {
       const after: AfterCommit = { recorded: [], starts: [], failed: [] };
       const successes = attempts.filter(({ result }) => isSuccess(result));
-      if (successes.length > 0) await recordDelivered(deps, successes, after, openings);
+      if (successes.length > 0) await recordDelivered(deps, successes, after, { openings, healing });
       for (const [endpointId, failures] of byEndpoint(attempts.filter(({ result }) => !isSuccess(result)))) {
         await withTransaction(deps.db, (tx) => recordFailed(deps, tx, endpointId, failures, after));
       }
@@ -103,6 +105,12 @@ export function createRecorder(deps: RecorderDeps): Recorder {
       return after.recorded;
     },
   };
+}
+
+/** What nobody waits for. */
+interface Background {
+  readonly openings: Openings;
+  readonly healing: Healing;
 }
 
 /** Gates being opened, so that a process that stops can wait for them. */
@@ -138,7 +146,7 @@ async function recordDelivered(
   deps: RecorderDeps,
   successes: readonly Attempted[],
   after: AfterCommit,
-  openings: Openings,
+  { openings, healing }: Background,
 ): Promise<void> {
   const done = await recordSuccesses(deps.db, successes);
   for (const { id, attempts } of done) {
@@ -147,8 +155,8 @@ async function recordDelivered(
   for (const endpointId of new Set(done.filter((row) => row.opens_gate).map((row) => row.endpoint_id))) {
     openings.add(open(deps, endpointId));
   }
-  const healing = new Set(done.filter((row) => row.heals && !row.opens_gate).map((row) => row.endpoint_id));
-  if (healing.size > 0) await noteSuccesses(deps.db, [...healing], deps.settings.maxInFlightPerEndpoint);
+  const healed = new Set(done.filter((row) => row.heals && !row.opens_gate).map((row) => row.endpoint_id));
+  healing.add(healed);
 }
 
 /**
