@@ -43,7 +43,8 @@ export interface RouteAnswer {
 /** An answer without an envelope. */
 export interface RawAnswer {
   readonly status: number;
-  readonly raw: { readonly contentType: string; readonly body: string };
+  /** As bytes where it is large and the same for all: a text is copied for each answer, and kept until the client has read it. */
+  readonly raw: { readonly contentType: string; readonly body: string | Buffer };
   readonly headers?: Readonly<Record<string, string>>;
 }
 

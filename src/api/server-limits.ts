@@ -41,15 +41,18 @@ export interface ApiServer {
   drain(limitMs: number): Promise<void>;
 }
 
+/** The answers that each connection is owed. */
+type Connections = Map<Socket, Set<ServerResponse>>;
+
 /** The server of the API, not listening yet. */
 export function createApiServer(app: RequestListener): ApiServer {
-  const open = new Set<ServerResponse>();
-  const connections = new Set<Socket>();
+  const connections: Connections = new Map();
   let isDraining = false;
   let accepted = 0;
   const handle: RequestListener = (req, res) => {
-    open.add(res);
-    res.once('close', () => open.delete(res));
+    const open = connections.get(req.socket);
+    open?.add(res);
+    res.once('close', () => open?.delete(res));
     if (isDraining) res.setHeader('Connection', 'close');
     // Answers have no tag: a condition on one would have express answer 304 to "any", without a body.
     if (req.headers['if-none-match'] === '*') delete req.headers['if-none-match'];
@@ -72,17 +75,18 @@ export function createApiServer(app: RequestListener): ApiServer {
   http.maxConnections = MAX_CONNECTIONS;
   http.on('connection', (socket) => {
     accepted += 1;
-    connections.add(socket);
-    socket.once('close', () => connections.delete(socket));
+    connections.set(socket, new Set());
+    socket.once('close', () => letGo(connections, socket));
   });
   http.on('checkExpectation', handle);
   http.on('connect', (_req, socket) => lastWords(socket, refuse('METHOD_NOT_ALLOWED')));
-  http.on('clientError', (error, socket) => refuseBrokenRequest(error, socket, open));
+  http.on('clientError', (error, socket) => refuseBrokenRequest(error, socket, connections));
   const drain = async (limitMs: number): Promise<void> => {
     await backlogAccepted(() => accepted);
     isDraining = true;
-    for (const res of open) if (!res.headersSent) res.setHeader('Connection', 'close');
-    await drained({ http, open, connections }, limitMs);
+    for (const open of connections.values())
+      for (const res of open) if (!res.headersSent) res.setHeader('Connection', 'close');
+    await drained(http, connections, limitMs);
   };
   return { http, drain };
 }
@@ -97,18 +101,21 @@ async function backlogAccepted(accepted: () => number): Promise<void> {
   }
 }
 
-interface Held {
-  readonly http: Server;
-  readonly open: ReadonlySet<ServerResponse>;
-  readonly connections: ReadonlySet<Socket>;
+/**
+ * A connection is gone. Node says so to the answer that it was sending; those that waited for their turn behind it, because
+ * the client did not wait for them, would never hear of it, and never give back what they hold.
+ */
+function letGo(connections: Connections, socket: Socket): void {
+  const open = connections.get(socket) ?? [];
+  connections.delete(socket);
+  for (const res of open) if (res.socket === null) res.emit('close');
 }
 
-async function drained({ http, open, connections }: Held, limitMs: number): Promise<void> {
+async function drained(http: Server, connections: Connections, limitMs: number): Promise<void> {
   // http's own close() would cut idle connections at once, and with them the requests that are on their way.
   const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(http, () => resolve()));
   const cutIdle = (): void => {
-    const busy = new Set([...open].map(({ req }) => req.socket));
-    for (const socket of connections) if (!busy.has(socket)) socket.destroySoon();
+    for (const [socket, open] of connections) if (open.size === 0) socket.destroySoon();
   };
   // After the sockets have been read: a timer that is late comes before them.
   const cutIdleSoon = (): void => void setImmediate(cutIdle);
@@ -116,7 +123,7 @@ async function drained({ http, open, connections }: Held, limitMs: number): Prom
     cutIdleSoon();
     timer = setInterval(cutIdleSoon, IDLE_CHECKED_EVERY_MS);
   }, IDLE_GRACE_MS);
-  const cutAll = setTimeout(() => connections.forEach((socket) => socket.destroy()), limitMs);
+  const cutAll = setTimeout(() => connections.forEach((_, socket) => socket.destroy()), limitMs);
   await closed;
   clearTimeout(timer);
   clearTimeout(cutAll);
@@ -133,12 +140,12 @@ function refusalOf(req: IncomingMessage): Refusal | undefined {
 }
 
 /** A request that did not become one: too slow, too large, or no HTTP. */
-function refuseBrokenRequest(error: Error, socket: Duplex, open: ReadonlySet<ServerResponse>): void {
+function refuseBrokenRequest(error: Error, socket: Duplex, connections: Connections): void {
   const code = (error as { code?: unknown }).code;
   const refusal = typeof code === 'string' ? brokenRequest(code) : undefined;
   // An answer that is owed for an earlier, whole request, or has begun, must not be mixed with this one.
-  const isOwed = [...open].some(
-    ({ req, headersSent }) => req.socket === socket && (req.complete || headersSent),
+  const isOwed = [...(connections.get(socket as Socket) ?? [])].some(
+    ({ req, headersSent }) => req.complete || headersSent,
   );
   if (refusal === undefined || isOwed || !socket.writable) socket.destroy();
   else lastWords(socket, refusal);

@@ -55,6 +55,12 @@ export async function readSigning(q: Queryable, merchantId: string): Promise<Req
   return row && toSigning(row);
 }
 
+/** The same, and nobody changes it until the transaction ends. */
+export async function lockSigning(tx: Queryable, merchantId: string): Promise<RequestSigning | undefined> {
+  const row = await rowOf(tx, LOCK, merchantId);
+  return row && toSigning(row);
+}
+
 /** The secrets that are good now, opened, the current one first; none when the merchant has none. */
 export async function loadSigningSecrets(
   q: Queryable,

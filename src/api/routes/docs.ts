@@ -21,19 +21,20 @@ interface File {
   readonly path: string;
   readonly contentType: string;
   readonly headers: Readonly<Record<string, string>>;
-  read(): string | Promise<string>;
+  read(): Promise<Buffer>;
 }
 
-const ofPackage = (name: string) => (): Promise<string> =>
-  readFile(join(dirname(require.resolve('swagger-ui-dist/package.json')), name), 'utf8');
+const ofPackage = (name: string) => (): Promise<Buffer> =>
+  readFile(join(dirname(require.resolve('swagger-ui-dist/package.json')), name));
+const ofText = (text: string) => (): Promise<Buffer> => Promise.resolve(Buffer.from(text));
 
 const FILES: readonly File[] = [
   {
-    ...{ path: '/docs', contentType: HTML, read: () => PAGE },
+    ...{ path: '/docs', contentType: HTML, read: ofText(PAGE) },
     headers: { 'Content-Security-Policy': PAGE_POLICY, 'Referrer-Policy': 'no-referrer' },
   },
-  { path: '/docs/page.css', contentType: CSS, read: () => PAGE_STYLE, headers: KEPT },
-  { path: '/docs/page.js', contentType: SCRIPT, read: () => PAGE_SCRIPT, headers: KEPT },
+  { path: '/docs/page.css', contentType: CSS, read: ofText(PAGE_STYLE), headers: KEPT },
+  { path: '/docs/page.js', contentType: SCRIPT, read: ofText(PAGE_SCRIPT), headers: KEPT },
   {
     ...{ path: '/docs/swagger-ui.css', contentType: CSS, headers: KEPT },
     read: ofPackage('swagger-ui.css'),
@@ -44,14 +45,14 @@ const FILES: readonly File[] = [
   },
   ...GUIDES.map((name) => ({
     ...{ path: `/docs/guides/${name}.md`, contentType: TEXT, headers: KEPT },
-    read: () => readFile(join(GUIDES_DIR, `${name}.md`), 'utf8'),
+    read: () => readFile(join(GUIDES_DIR, `${name}.md`)),
   })),
 ];
 
 /** Not part of the document: they are for people. Files are read at the first request and kept. */
 export function docsRoutes(): Route[] {
   return FILES.map((file) => {
-    let body: Promise<string> | undefined;
+    let body: Promise<Buffer> | undefined;
     return defineRoute({
       method: 'get',
       path: file.path,
@@ -63,7 +64,7 @@ export function docsRoutes(): Route[] {
       responses: { 200: { description: 'A file', contentType: file.contentType } },
       errors: [],
       async handler(): Promise<RawAnswer> {
-        body ??= Promise.resolve(file.read());
+        body ??= file.read();
         // What could not be read now may be there the next time.
         body.catch(() => (body = undefined));
         const raw = { contentType: file.contentType, body: await body };

@@ -32,6 +32,17 @@ function json(status: number, body: unknown): RawAnswer {
   return { status, raw: { contentType: 'application/json', body: JSON.stringify(body) } };
 }
 
+/** Whoever asks while a look is under way is told what it finds: nobody counts these requests, and each look costs a connection. */
+function createLook(checks: HealthChecks, timeoutMs: number): () => Promise<State[]> {
+  let looking: Promise<State[]> | undefined;
+  return () => {
+    looking ??= Promise.all(DEPENDENCIES.map((name) => stateOf(checks[name], timeoutMs))).finally(() => {
+      looking = undefined;
+    });
+    return looking;
+  };
+}
+
 const state = z.enum(['up', 'down']);
 const readiness = z.object({
   status: z.enum(['ok', 'degraded', 'unavailable']),
@@ -40,6 +51,7 @@ const readiness = z.object({
 });
 
 export function healthRoutes(checks: HealthChecks, timeoutMs = CHECK_TIMEOUT_MS): Route[] {
+  const look = createLook(checks, timeoutMs);
   const healthz = defineRoute({
     method: 'get',
     path: '/healthz',
@@ -78,7 +90,7 @@ export function healthRoutes(checks: HealthChecks, timeoutMs = CHECK_TIMEOUT_MS)
     },
     errors: [],
     handler: async () => {
-      const states = await Promise.all(DEPENDENCIES.map((name) => stateOf(checks[name], timeoutMs)));
+      const states = await look();
       const degraded = DEPENDENCIES.filter((_, index) => states[index] === 'down');
       const unavailable = degraded.includes('postgres');
       const status = unavailable ? 'unavailable' : degraded.length > 0 ? 'degraded' : 'ok';
@@ -110,7 +122,7 @@ export function metricsRoute(metrics: { contentType: string; page: () => Promise
 
 /** @param document the OpenAPI document; asked for once, at the first request */
 export function openApiRoute(document: () => unknown): Route {
-  let body: string | undefined;
+  let body: Buffer | undefined;
   return defineRoute({
     method: 'get',
     path: '/openapi.json',
@@ -122,8 +134,8 @@ export function openApiRoute(document: () => unknown): Route {
     responses: { 200: { description: 'OpenAPI 3.1', contentType: 'application/json' } },
     errors: [],
     handler: () => {
-      body ??= JSON.stringify(document());
-      return Promise.resolve({ status: 200, raw: { contentType: 'application/json', body } });
+      body ??= Buffer.from(JSON.stringify(document()));
+      return Promise.resolve({ status: 200, raw: { contentType: 'application/json; charset=utf-8', body } });
     },
   });
 }

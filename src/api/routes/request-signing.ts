@@ -110,8 +110,8 @@ function rotateRoute({ db, box }: RequestSigningDeps): Route {
     errors: SIGNATURE_ERRORS,
     handler: ({ caller: { merchantId }, body, headers, requestId, idem }) =>
       idem.runWithin(db, async (tx) => {
-        // What is known of the API key may be some seconds older than the wish for signatures.
-        const present = found(await store.readSigning(tx, merchantId));
+        // What is known of the API key may be some seconds older than the wish for signatures, or that wish under way.
+        const present = found(await store.lockSigning(tx, merchantId));
         if (present.mode === 'required' && !hasSignature(headers)) throw unsigned();
         const hours = body.overlap_hours ?? store.MAX_OVERLAP_HOURS;
         const by = byMerchant(requestId);

@@ -1,5 +1,6 @@
 /** Switching signing on and off, changing its secret, over HTTP, by two processes on a real PostgreSQL. */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { signed, SIGNING, startSigningRig } from './rig';
 import type { Answer, Merchant, Signed, SigningRig } from './rig';
 
@@ -136,6 +137,19 @@ describe('switching off', () => {
     expect(refusal(await put('off', { on: 1 }))).toEqual(UNSIGNED);
     expect(refusal(await rotate({ on: 1 }))).toEqual(UNSIGNED);
     expect((await put('off', { on: 1, secret })).status).toBe(200);
+  });
+
+  test('nor does a secret made at the moment at which signatures are asked for help without one', async () => {
+    const secret = secretOf(await rotate());
+    const asking = await rig.processes[1].db.connect();
+    await asking.query('BEGIN');
+    await asking.query("UPDATE merchants SET signing = 'required' WHERE id = $1", [merchant.id]);
+    const made = rotate();
+    await sleep(300);
+    await asking.query('COMMIT');
+    asking.release();
+    expect(refusal(await made)).toEqual(UNSIGNED);
+    expect((await echo({ secret })).status).toBe(200);
   });
 
   test('can be done by an operator without a secret, which is forgotten; again it changes nothing', async () => {
