@@ -43,8 +43,11 @@ export function createCopies<Value>(settings: CopySettings<Value>): Copies<Value
 
   function start(key: string): Promise<Value> {
     const keepIfPresent = (value: Value, forMs: number) => {
-      // Somebody has said meanwhile that what was asked for then is out of date.
-      if (loading.get(key) !== run) return value;
+      // Somebody has said meanwhile that what was asked for then is out of date: better than nothing, no more.
+      if (loading.get(key) !== run) {
+        if (!copies.has(key)) keep(key, value, -Infinity);
+        return value;
+      }
       loading.delete(key);
       keep(key, value, forMs);
       return value;

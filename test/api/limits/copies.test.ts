@@ -59,6 +59,17 @@ test('the same for all of them, and in the other order', async () => {
   expect(copies.fresh('a')).toBeUndefined();
 });
 
+test('what was said to be out of date before it was loaded stands in all the same when nothing newer can be loaded', async () => {
+  const early = copies.get('a');
+  copies.expire('a');
+  loads[0]?.resolve('old');
+  await early;
+  expect(copies.fresh('a')).toBeUndefined();
+  const late = copies.get('a');
+  loads[1]?.reject(new Error('away'));
+  expect(await late).toBe('old');
+});
+
 test('what cannot be loaded is what was last known, for a second; else the fallback', async () => {
   await known('a', 'one');
   copies.expire('a');
