@@ -52,14 +52,17 @@ function handlerOf(route: Route, deps: AppDeps): RequestHandler {
   return async (req, res) => {
     const context = contextOf(res);
     context.route = route.path;
-    const caller = await callerOf(route, req, deps);
+    // What is known at once is not awaited: each promise less is felt, where a request has dozens.
+    const asked = callerOf(route, req, deps);
+    const caller = asked instanceof Promise ? await asked : asked;
     if (caller.kind === 'merchant') {
       context.merchantId = caller.merchantId;
       if (route.priority !== 'exempt') await deps.limits.admit(caller.merchantId, route.priority, res);
     }
     const isSigned = isToBeChecked(caller, req.headers);
     // What is signed is the body as it came, also where the route takes none.
-    const bytes = await (isSigned ? readAnyBytes : readBytes)(req, res);
+    const read = isSigned ? readAnyBytes : readBytes;
+    const bytes = read === undefined ? NO_BYTES : await read(req, res);
     if (isSigned) await deps.checkSignature(caller, req, bytes);
     const given = { params: { ...req.params }, query: queryOf(req), body: bodyOf(route, req, bytes) };
     assertSaneValue(given.params, 'params');
@@ -78,32 +81,41 @@ function handlerOf(route: Route, deps: AppDeps): RequestHandler {
   };
 }
 
-async function callerOf(
+function callerOf(
   route: Route,
   req: Request,
   { authenticate, limits }: Pick<AppDeps, 'authenticate' | 'limits'>,
-): Promise<Caller> {
+): Caller | Promise<Caller> {
   limits.beforeAuthentication(req, route);
   if (route.auth === 'none') {
     if (route.priority !== 'exempt') limits.noteStranger(req);
     return { kind: 'none' };
   }
-  const caller = await authenticate(req.headers.authorization);
-  if (caller === undefined) {
-    limits.noteStranger(req);
-    throw fail('UNAUTHENTICATED');
-  }
-  if (caller.kind !== route.auth) throw fail('FORBIDDEN');
-  return caller;
+  const allowed = (caller: Caller | undefined): Caller => {
+    if (caller === undefined) {
+      limits.noteStranger(req);
+      throw fail('UNAUTHENTICATED');
+    }
+    if (caller.kind !== route.auth) {
+      limits.noteStranger(req);
+      throw fail('FORBIDDEN');
+    }
+    return caller;
+  };
+  const named = authenticate(req.headers.authorization);
+  return named instanceof Promise ? named.then(allowed) : allowed(named);
 }
 
 const NO_BYTES = Buffer.alloc(0);
 
 type BodyReader = (req: Request, res: Response) => Promise<Buffer>;
 
-/** Reads the body as bytes, whatever it is, up to the route's limit. Compressed bodies are refused: they can explode. */
-function bodyReaderOf(route: Route): BodyReader {
-  if (route.rawBody === undefined && route.request.body === undefined) return () => Promise.resolve(NO_BYTES);
+/**
+ * Reads the body as bytes, whatever it is, up to the route's limit. Compressed bodies are refused: they can explode.
+ * @returns undefined for a route that takes none
+ */
+function bodyReaderOf(route: Route): BodyReader | undefined {
+  if (route.rawBody === undefined && route.request.body === undefined) return undefined;
   return route.rawBody === undefined ? readAnyBytes : bodyReader(route.rawBody.maxBytes);
 }
 
@@ -114,10 +126,19 @@ function bodyReader(limit: number): BodyReader {
       read(req, res, (error?: unknown) => {
         // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- passed on as the reader gave it
         if (error) reject(error);
-        else resolve(Buffer.isBuffer(req.body) ? req.body : NO_BYTES);
+        else if (Buffer.isBuffer(req.body)) resolve(req.body);
+        // The reader takes a connection that has gone for a body that was read before. An empty body would mean something.
+        else if (isBodyAnnounced(req)) reject(endedEarly());
+        else resolve(NO_BYTES);
       });
     });
 }
+
+const isBodyAnnounced = ({ headers }: Request): boolean =>
+  headers['transfer-encoding'] !== undefined || headers['content-length'] !== undefined;
+
+const endedEarly = () =>
+  new RefusalWithHeaders(refuse('INVALID_REQUEST', undefined, 'The body ended early.'), {});
 
 const readAnyBytes = bodyReader(MAX_BODY_BYTES);
 

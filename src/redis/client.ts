@@ -42,7 +42,7 @@ export function createRedis(config: RedisConfig, logger: Logger): Redis {
  * request asks costs less so. Not for anything slow, which the others would wait for. The first one says that Redis is away.
  */
 export function createPipelining(redis: Redis): Redis {
-  const pipelining = redis.duplicate({ enableAutoPipelining: true });
+  const pipelining = redis.duplicate({ enableAutoPipelining: true, autoResendUnfulfilledCommands: false });
   pipelining.on('error', () => undefined);
   return pipelining;
 }

@@ -10,6 +10,7 @@ import type { Database } from '../../stores/postgres';
 const MAX_WAITING = 1_000;
 const TRIES = 3;
 const PAUSE_MS = 1_000;
+const SETTLE_LIMIT_MS = 5_000;
 
 export interface Warning {
   readonly merchantId: string;
@@ -22,7 +23,7 @@ export interface Warning {
 export interface WarningWriter {
   /** Never throws and never waits. */
   add(warning: Warning): void;
-  /** Waits until what was added is written or given up. */
+  /** Waits until what was added is written or given up, but not for long: a database that is away must not hold up the end. */
   settle(): Promise<void>;
 }
 
@@ -60,7 +61,7 @@ export function createWarningWriter({ db, log, ringOutbox, defaultMaxRetries }: 
       waiting += 1;
       tail = tail.then(() => write(warning)).finally(() => void (waiting -= 1));
     },
-    settle: () => tail,
+    settle: () => Promise.race([tail, sleep(SETTLE_LIMIT_MS, undefined, { ref: false })]),
   };
 }
 
