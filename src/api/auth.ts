@@ -8,10 +8,11 @@ import type { AdminCaller, MerchantCaller } from './route';
 const CACHE_TTL_MS = 5_000;
 const CACHE_MAX_ENTRIES = 10_000;
 
-/** @returns undefined when the header names nobody */
-export type Authenticate = (
-  authorization: string | undefined,
-) => Promise<MerchantCaller | AdminCaller | undefined>;
+/** undefined: the header names nobody. */
+type Named = MerchantCaller | AdminCaller | undefined;
+
+/** A promise only where the database is asked: a key that is remembered is answered at once. */
+export type Authenticate = (authorization: string | undefined) => Named | Promise<Named>;
 
 export interface AuthDeps {
   readonly db: Queryable;
@@ -25,7 +26,19 @@ export function createAuthenticate({ db, adminKey, nowMs = Date.now }: AuthDeps)
   const adminDigest = digestOf(adminKey);
   const adminKeyIsLikeOne = API_KEY.test(adminKey);
   const cache = new Map<string, { caller: MerchantCaller; untilMs: number }>();
-  return async (authorization) => {
+
+  async function ask(hash: Buffer, cacheKey: string): Promise<Named> {
+    const askedAtMs = nowMs();
+    // Only keys that exist are remembered: made-up ones must not push them out, and a new key works at once.
+    const owner = await findKeyOwner(db, hash);
+    if (owner === undefined) return undefined;
+    const caller: MerchantCaller = { kind: 'merchant', ...owner };
+    if (cache.size >= CACHE_MAX_ENTRIES) dropOldest(cache);
+    cache.set(cacheKey, { caller, untilMs: askedAtMs + CACHE_TTL_MS });
+    return caller;
+  }
+
+  return (authorization) => {
     const key = /^Bearer +(\S{1,200})$/i.exec(authorization ?? '')?.[1];
     if (key === undefined) return undefined;
     const isMerchants = API_KEY.test(key);
@@ -35,16 +48,9 @@ export function createAuthenticate({ db, adminKey, nowMs = Date.now }: AuthDeps)
     const hash = hashApiKey(key);
     const cacheKey = hash.toString('base64');
     const cached = cache.get(cacheKey);
-    const askedAtMs = nowMs();
-    if (cached !== undefined && askedAtMs < cached.untilMs) return cached.caller;
+    if (cached !== undefined && nowMs() < cached.untilMs) return cached.caller;
     cache.delete(cacheKey);
-    // Only keys that exist are remembered: made-up ones must not push them out, and a new key works at once.
-    const owner = await findKeyOwner(db, hash);
-    if (owner === undefined) return undefined;
-    const caller: MerchantCaller = { kind: 'merchant', ...owner };
-    if (cache.size >= CACHE_MAX_ENTRIES) dropOldest(cache);
-    cache.set(cacheKey, { caller, untilMs: askedAtMs + CACHE_TTL_MS });
-    return caller;
+    return ask(hash, cacheKey);
   };
 }
 

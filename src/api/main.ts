@@ -14,6 +14,7 @@ import {
 import { openCountryDatabase } from '../routing/country';
 import { createOutboxBell } from '../stores/outbox-bell';
 import { buildApp } from './build-app';
+import { expressMessages } from './express-messages';
 import { createLimits } from './limits/limits';
 import { createApiServer } from './server-limits';
 
@@ -52,7 +53,7 @@ async function main(): Promise<void> {
       redis: () => redis.ping(),
     },
   });
-  const server = createApiServer(app);
+  const server = createApiServer(app, expressMessages(app));
   server.http.listen(config.API_PORT, config.API_HOST, () =>
     log.info({ host: config.API_HOST, port: config.API_PORT }, 'API listening'),
   );

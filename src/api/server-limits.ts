@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { createServer, STATUS_CODES } from 'node:http';
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerOptions, ServerResponse } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -44,8 +44,11 @@ export interface ApiServer {
 /** The answers that each connection is owed. */
 type Connections = Map<Socket, Set<ServerResponse>>;
 
-/** The server of the API, not listening yet. */
-export function createApiServer(app: RequestListener): ApiServer {
+/**
+ * The server of the API, not listening yet.
+ * @param messages what its requests and responses are made of, where not of Node's own
+ */
+export function createApiServer(app: RequestListener, messages: ServerOptions = {}): ApiServer {
   const connections: Connections = new Map();
   let isDraining = false;
   let accepted = 0;
@@ -61,6 +64,7 @@ export function createApiServer(app: RequestListener): ApiServer {
     else answer(res, refusal);
   };
   const options = {
+    ...messages,
     connectionsCheckingInterval: TIMEOUTS_CHECKED_EVERY_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
     // A request without Host is refused below, with a body.

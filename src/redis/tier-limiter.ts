@@ -17,8 +17,8 @@ export interface TierLimiter {
    * @param leaseId of this request alone
    */
   acquire(merchantId: string, limits: TierLimits, leaseId: string): Promise<LimitAnswer>;
-  /** Once more than once does no harm. */
-  release(merchantId: string, leaseId: string): Promise<void>;
+  /** Of one merchant, as many as there are. Once more than once does no harm. */
+  release(merchantId: string, ...leaseIds: readonly string[]): Promise<void>;
   /** From now for as long as a new one. @returns false for a lease that has run out or was given back */
   renew(merchantId: string, leaseId: string): Promise<boolean>;
   /** What is used now; changes nothing. */
@@ -57,16 +57,16 @@ export function createTierLimiter(
   const leasesKey = (merchantId: string) => `${prefix}ratelimit:{${merchantId}}:concurrent`;
   const time = () => (nowUs === undefined ? [] : [nowUs()]);
   return {
-    async acquire(merchantId, limits, leaseId) {
+    acquire(merchantId, limits, leaseId) {
       const { perSecond, perMinute, perHour, burst, concurrency } = limits;
-      const found = await scripts.holdfastLimitAcquire(
+      const asked = scripts.holdfastLimitAcquire(
         ...[windowsKey(merchantId), leasesKey(merchantId)],
         ...[`${perSecond} ${perMinute} ${perHour} ${burst} ${concurrency}`, leaseId, ...time()],
       );
-      return answerOf(limits, factsOf(found));
+      return asked.then((found) => answerOf(limits, factsOf(found)));
     },
-    async release(merchantId, leaseId) {
-      await redis.zrem(leasesKey(merchantId), leaseId);
+    async release(merchantId, ...leaseIds) {
+      await redis.zrem(leasesKey(merchantId), ...leaseIds);
     },
     async renew(merchantId, leaseId) {
       const keys = [windowsKey(merchantId), leasesKey(merchantId)];

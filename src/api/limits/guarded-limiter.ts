@@ -30,7 +30,7 @@ export interface GuardedLimiter {
     limits: TierLimits,
     leaseId: string,
   ): Promise<{ answer: LimitAnswer; limits: TierLimits; lease: Lease }>;
-  /** Never throws and never waits: what cannot be released runs out by itself. */
+  /** Never throws and never waits: what cannot be released runs out by itself. Those of a turn of the loop travel as one. */
   release(lease: Lease): void;
   renew(lease: Lease): void;
   mode(): LimiterMode;
@@ -54,6 +54,8 @@ export interface GuardedLimiterDeps {
 export function createGuardedLimiter(deps: GuardedLimiterDeps): GuardedLimiter {
   const { redis, inProcess, share, policy, timeoutMs, log, nowMs } = deps;
   let breaker = CLOSED;
+  /** By merchant. */
+  const toRelease = new Map<string, string[]>();
   let timer: NodeJS.Timeout | undefined;
   let isStopped = false;
 
@@ -92,25 +94,41 @@ export function createGuardedLimiter(deps: GuardedLimiterDeps): GuardedLimiter {
     return { answer: inProcess.acquire(merchantId, own, leaseId, nowMs()), limits: own, lease };
   }
 
+  function releaseSoon(merchantId: string, leaseId: string): void {
+    const waiting = toRelease.get(merchantId);
+    if (waiting !== undefined) return void waiting.push(leaseId);
+    if (toRelease.size === 0) setImmediate(releaseAll);
+    toRelease.set(merchantId, [leaseId]);
+  }
+
+  function releaseAll(): void {
+    for (const [merchantId, leaseIds] of toRelease) {
+      redis.release(merchantId, ...leaseIds).catch(() => undefined);
+    }
+    toRelease.clear();
+  }
+
   return {
-    async acquire(merchantId, limits, leaseId) {
-      if (breaker.mode === 'local') return locally(merchantId, limits, leaseId);
+    acquire(merchantId, limits, leaseId) {
+      if (breaker.mode === 'local') return Promise.resolve(locally(merchantId, limits, leaseId));
       const asking = redis.acquire(merchantId, limits, leaseId);
-      try {
-        const answer = await inTime(asking, timeoutMs);
-        note('redis', true);
-        return { answer, limits, lease: { merchantId, leaseId, mode: 'redis' } };
-      } catch {
-        note('redis', false);
-        // It may have taken a place all the same, or will yet.
-        const giveBack = () => redis.release(merchantId, leaseId).catch(() => undefined);
-        asking.then(giveBack, giveBack);
-        return locally(merchantId, limits, leaseId);
-      }
+      return inTime(asking, timeoutMs).then(
+        (answer) => {
+          note('redis', true);
+          return { answer, limits, lease: { merchantId, leaseId, mode: 'redis' } };
+        },
+        () => {
+          note('redis', false);
+          // It may have taken a place all the same, or will yet.
+          const giveBack = () => redis.release(merchantId, leaseId).catch(() => undefined);
+          asking.then(giveBack, giveBack);
+          return locally(merchantId, limits, leaseId);
+        },
+      );
     },
     release({ merchantId, leaseId, mode }) {
       if (mode === 'local') inProcess.release(merchantId, leaseId);
-      else redis.release(merchantId, leaseId).catch(() => undefined);
+      else releaseSoon(merchantId, leaseId);
     },
     renew({ merchantId, leaseId, mode }) {
       if (mode === 'local') inProcess.renew(merchantId, leaseId, nowMs());
@@ -121,6 +139,7 @@ export function createGuardedLimiter(deps: GuardedLimiterDeps): GuardedLimiter {
     async stop() {
       isStopped = true;
       clearTimeout(timer);
+      releaseAll();
       await share.leave();
     },
   };

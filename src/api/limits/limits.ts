@@ -146,12 +146,16 @@ function multiplied(tiers: TierDirectory, factor: number): TierDirectory {
   const times = (merchant: MerchantTier): MerchantTier => {
     const known = larger.get(merchant);
     if (known !== undefined) return known;
-    const limits = multipliedBy(merchant.limits, factor);
-    larger.set(merchant, { ...merchant, limits });
-    return { ...merchant, limits };
+    const answer = { ...merchant, limits: multipliedBy(merchant.limits, factor) };
+    larger.set(merchant, answer);
+    return answer;
   };
   return {
     ...tiers,
+    known(merchantId) {
+      const merchant = tiers.known(merchantId);
+      return merchant && times(merchant);
+    },
     limitsOf: async (merchantId) => times(await tiers.limitsOf(merchantId)),
   };
 }

@@ -34,7 +34,7 @@ interface Limited {
 
 export interface RateLimitDeps {
   readonly limiter: Pick<GuardedLimiter, 'acquire' | 'release'>;
-  readonly tiers: Pick<TierDirectory, 'limitsOf'>;
+  readonly tiers: Pick<TierDirectory, 'known' | 'limitsOf'>;
   readonly ipLimit: IpLimit;
   readonly ipLimitPerMinute: number;
   readonly load: Pick<LoadMonitor, 'isShed' | 'state'>;
@@ -63,6 +63,19 @@ export function createRateLimit(deps: RateLimitDeps): RateLimit {
     }
   }
 
+  /** The place is given back when the response is closed; first of all, so that nothing that fails later can keep it. */
+  function hold(lease: Lease, res: Response): void {
+    leases.add(lease);
+    const end = () => {
+      leases.remove(lease);
+      limiter.release(lease);
+    };
+    const context = contextOf(res);
+    // Somebody who has gone meanwhile will not close again.
+    if (context.isClosed) end();
+    else context.onClose = end;
+  }
+
   return {
     beforeAuthentication(req, { auth, priority }) {
       if (priority === 'exempt') return;
@@ -78,26 +91,16 @@ export function createRateLimit(deps: RateLimitDeps): RateLimit {
     },
     noteStranger: (req) => ipLimit.note(req),
     async admit(merchantId, priority, res) {
-      const { tier, limits: full } = await tiers.limitsOf(merchantId);
+      const { tier, limits: full } = tiers.known(merchantId) ?? (await tiers.limitsOf(merchantId));
       const { scalePercent } = load.state();
       // What is to be finished has the whole tier: it makes room.
       const limits = scalePercent === 100 || priority === 'finish' ? full : scaled(full, scalePercent);
       const { answer, limits: used, lease } = await limiter.acquire(merchantId, limits, leases.newId());
+      if (answer.refusedBy === undefined) hold(lease, res);
       tell(answer, merchantId, tier, used);
       const headers = limitHeaders(answer, tier, used);
       for (const name in headers) res.setHeader(name, headers[name] ?? '');
-      if (answer.refusedBy !== undefined) {
-        throw new TierLimitReached(answer.refusedBy, used, tier);
-      }
-      leases.add(lease);
-      const end = () => {
-        leases.remove(lease);
-        limiter.release(lease);
-      };
-      const context = contextOf(res);
-      // Somebody who has gone meanwhile will not close again.
-      if (context.isClosed) end();
-      else context.onClose = end;
+      if (answer.refusedBy !== undefined) throw new TierLimitReached(answer.refusedBy, used, tier);
     },
   };
 }

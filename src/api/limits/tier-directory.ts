@@ -34,6 +34,8 @@ export interface MerchantTier {
 }
 
 export interface TierDirectory {
+  /** From memory; undefined when there is no answer without asking. */
+  known(merchantId: string): MerchantTier | undefined;
   /** From memory as a rule. Never rejects: without Redis and database it is what was last known, else the starter tier. */
   limitsOf(merchantId: string): Promise<MerchantTier>;
   /** Tells everybody of a committed change, of a merchant or (EVERY_MERCHANT) of a tier. Never rejects. */
@@ -80,13 +82,12 @@ export function createTierDirectory(deps: TierDirectoryDeps): TierDirectory {
   }
 
   return {
-    limitsOf(merchantId) {
+    known(merchantId) {
       const own = merchants.fresh(merchantId);
       const numbers = tiers.fresh(ALL);
-      return own === undefined || numbers === undefined
-        ? ask(merchantId)
-        : Promise.resolve(merge(own, numbers));
+      return own === undefined || numbers === undefined ? undefined : merge(own, numbers);
     },
+    limitsOf: ask,
     async changed(merchantId) {
       heard(merchantId);
       await within(DATABASE_LIMIT_MS, tell(merchantId)).catch((error: unknown) =>
