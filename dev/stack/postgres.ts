@@ -31,6 +31,8 @@ export async function startPostgres(options: ServerOptions): Promise<Server> {
     args: [
       ...['-D', home.data, '-p', String(options.port), '-h', LOOPBACK],
       ...['-c', 'unix_socket_directories=', '-c', `max_connections=${MAX_CONNECTIONS}`],
+      // A queue writes its log quickly: with the standard gigabyte a checkpoint is forced every half minute under load.
+      ...['-c', 'max_wal_size=4GB'],
     ],
     environment: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' },
     cwd: home.data,
