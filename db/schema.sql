@@ -4,16 +4,49 @@ CREATE TABLE admin_audit (
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
   actor character varying(100) NOT NULL,
   request_id character varying(100) NOT NULL,
-  action character varying(60) NOT NULL,
+  action character varying(150) NOT NULL,
   entity character varying(60) NOT NULL,
-  entity_id character varying(100) NOT NULL,
+  entity_id character varying(150) NOT NULL,
   before jsonb,
   after jsonb,
   created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
-  CONSTRAINT admin_audit_pkey PRIMARY KEY (id)
+  via text NOT NULL DEFAULT 'api'::text,
+  key_id uuid,
+  role text,
+  params jsonb,
+  CONSTRAINT admin_audit_pkey PRIMARY KEY (id),
+  CONSTRAINT admin_audit_via_check CHECK ((via = ANY (ARRAY['api'::text, 'temporal'::text])))
 );
+CREATE INDEX admin_audit_actor ON public.admin_audit USING btree (actor, created_at DESC, id DESC);
 CREATE INDEX admin_audit_entity ON public.admin_audit USING btree (entity, entity_id, created_at DESC, id DESC);
 CREATE INDEX admin_audit_list ON public.admin_audit USING btree (created_at DESC, id DESC);
+CREATE INDEX admin_audit_request ON public.admin_audit USING btree (request_id);
+
+CREATE TABLE admin_audit_outcomes (
+  audit_id bigint NOT NULL,
+  status integer NOT NULL,
+  code character varying(60) NOT NULL,
+  object_id character varying(150),
+  created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT admin_audit_outcomes_audit_id_fkey FOREIGN KEY (audit_id) REFERENCES admin_audit(id),
+  CONSTRAINT admin_audit_outcomes_pkey PRIMARY KEY (audit_id)
+);
+
+CREATE TABLE admin_keys (
+  id uuid NOT NULL,
+  name character varying(100) NOT NULL,
+  role text NOT NULL,
+  display character varying(24) NOT NULL,
+  key_hash bytea NOT NULL,
+  created_by character varying(100) NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  revoked_at timestamp with time zone,
+  revoked_by character varying(100),
+  CONSTRAINT admin_keys_key_hash_key UNIQUE (key_hash),
+  CONSTRAINT admin_keys_pkey PRIMARY KEY (id),
+  CONSTRAINT admin_keys_role_check CHECK ((role = ANY (ARRAY['viewer'::text, 'operator'::text, 'admin'::text])))
+);
+CREATE UNIQUE INDEX admin_keys_one_name ON public.admin_keys USING btree (lower((name)::text)) WHERE (revoked_at IS NULL);
 
 CREATE TABLE api_keys (
   id uuid NOT NULL,
@@ -40,6 +73,7 @@ CREATE TABLE channel_accounts (
   enabled boolean NOT NULL DEFAULT true,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   fees jsonb,
+  switched_off_at timestamp with time zone,
   CONSTRAINT channel_accounts_channel_check CHECK ((channel = ANY (ARRAY['stripe'::text, 'paypal'::text, 'alipay'::text, 'crypto'::text]))),
   CONSTRAINT channel_accounts_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES merchants(id),
   CONSTRAINT channel_accounts_pkey PRIMARY KEY (id),
@@ -98,7 +132,7 @@ CREATE TABLE channel_events (
   type character varying(100) NOT NULL,
   object_id character varying(255),
   holdfast_id character varying(200),
-  body_sealed text NOT NULL,
+  body_sealed text,
   state text NOT NULL DEFAULT 'stored'::text,
   attempts integer NOT NULL DEFAULT 0,
   next_attempt_at timestamp with time zone NOT NULL DEFAULT now(),
@@ -112,6 +146,8 @@ CREATE TABLE channel_events (
   CONSTRAINT channel_events_state_check CHECK ((state = ANY (ARRAY['stored'::text, 'processed'::text, 'unmatched'::text]))),
   CONSTRAINT channel_events_subject_check CHECK ((subject = ANY (ARRAY['payment'::text, 'pre_auth'::text, 'refund'::text, 'dispute'::text, 'other'::text])))
 );
+CREATE INDEX channel_events_holdfast ON public.channel_events USING btree (holdfast_id) WHERE (holdfast_id IS NOT NULL);
+CREATE INDEX channel_events_object ON public.channel_events USING btree (channel_account_id, object_id) WHERE (object_id IS NOT NULL);
 CREATE INDEX channel_events_waiting ON public.channel_events USING btree (next_attempt_at) WHERE (state = 'stored'::text);
 
 CREATE TABLE channel_fees (
@@ -435,6 +471,7 @@ CREATE TABLE payments (
   CONSTRAINT payments_world_check CHECK ((world = ANY (ARRAY['live'::text, 'test'::text])))
 );
 CREATE INDEX payments_closed_unchecked ON public.payments USING btree (closed_at) WHERE ((closed_at IS NOT NULL) AND (owner_checked_at <= closed_at));
+CREATE INDEX payments_customer ON public.payments USING btree (merchant_id, lower((customer_email)::text)) WHERE (customer_email IS NOT NULL);
 CREATE INDEX payments_list ON public.payments USING btree (merchant_id, created_at DESC, payment_no DESC);
 CREATE INDEX payments_live ON public.payments USING btree (owner_checked_at NULLS FIRST) WHERE (closed_at IS NULL);
 CREATE INDEX payments_order ON public.payments USING btree (merchant_id, order_no);
@@ -494,6 +531,7 @@ CREATE TABLE pre_auths (
   CONSTRAINT pre_auths_world_check CHECK ((world = ANY (ARRAY['live'::text, 'test'::text])))
 );
 CREATE INDEX pre_auths_closed_unchecked ON public.pre_auths USING btree (closed_at) WHERE ((closed_at IS NOT NULL) AND (owner_checked_at <= closed_at));
+CREATE INDEX pre_auths_customer ON public.pre_auths USING btree (merchant_id, lower((customer_email)::text)) WHERE (customer_email IS NOT NULL);
 CREATE INDEX pre_auths_list ON public.pre_auths USING btree (merchant_id, created_at DESC, pre_auth_no DESC);
 CREATE INDEX pre_auths_live ON public.pre_auths USING btree (owner_checked_at NULLS FIRST) WHERE (closed_at IS NULL);
 CREATE INDEX pre_auths_order ON public.pre_auths USING btree (merchant_id, order_no);
@@ -764,6 +802,8 @@ CREATE INDEX webhook_notifications_tried ON public.webhook_notifications USING b
 CREATE INDEX webhook_notifications_tried_at ON public.webhook_notifications USING btree (endpoint_id, last_attempt_at, id) WHERE (((status)::text = ANY ((ARRAY['pending'::character varying, 'retrying'::character varying])::text[])) AND (last_attempt_at IS NOT NULL));
 
 CREATE TRIGGER admin_audit_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.admin_audit FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change();
+
+CREATE TRIGGER admin_audit_outcomes_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.admin_audit_outcomes FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change();
 
 CREATE TRIGGER channel_accounts_routing AFTER INSERT OR DELETE OR UPDATE ON public.channel_accounts FOR EACH STATEMENT EXECUTE FUNCTION raise_routing_version();
 

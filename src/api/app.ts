@@ -3,19 +3,23 @@ import express from 'express';
 import type { ErrorRequestHandler, Express, Request, RequestHandler, Response } from 'express';
 import { fail, refuse } from '../domain/errors';
 import type { Logger } from '../observability/logger';
+import type { Tracing } from '../observability/tracing';
 import type { Authenticate } from './auth';
 import { loggableError, publicErrorOf, RefusalWithHeaders } from './errors';
+import { whileArriving, withoutLimits } from './exempt';
 import { IdempotentRequest } from './idempotency';
 import type { IdempotencyDeps } from './idempotency';
 import { scopeOf } from './idempotency-scope';
 import { tell } from './language';
 import { TierLimitReached } from './limits/refusals';
 import type { RateLimit } from './limits/rate-limit';
+import type { Operators } from './operators';
 import { contextOf, requestContext } from './request-context';
 import type { RequestObserver } from './request-context';
 import { isToBeChecked } from './signing/check';
+import { traceRequests } from './trace-requests';
 import type { SignatureCheck } from './signing/check';
-import type { Caller, RawAnswer, Route, RouteAnswer } from './route';
+import type { AdminCaller, Caller, RawAnswer, Route, RouteAnswer } from './route';
 import { assertSaneValue, parseJson, requireJson, validate } from './validation';
 
 export const MAX_BODY_BYTES = 64 * 1024;
@@ -28,7 +32,9 @@ export interface AppDeps {
   readonly idempotency: Omit<IdempotencyDeps, 'logger'>;
   readonly checkSignature: SignatureCheck;
   readonly limits: RateLimit;
+  readonly operators: Operators;
   readonly observer: RequestObserver;
+  readonly tracing?: Tracing | undefined;
 }
 
 export function createApp(deps: AppDeps): Express {
@@ -38,16 +44,22 @@ export function createApp(deps: AppDeps): Express {
   app.enable('case sensitive routing');
   app.set('query parser', 'simple');
   app.use(requestContext(deps.logger, deps.observer));
+  if (deps.tracing !== undefined) app.use(traceRequests(deps.tracing));
   for (const route of deps.routes) {
-    app[route.method](route.path.replace(/\{(\w+)\}/g, ':$1'), handlerOf(route, deps));
+    const handle = handlerOf(route, deps);
+    app[route.method](
+      route.path.replace(/\{(\w+)\}/g, ':$1'),
+      route.priority === 'exempt' ? withoutLimits(handle, route, deps) : handle,
+    );
   }
   app.use(noSuchRoute(deps.routes, deps.limits));
+  app.use(noReadableAddress(deps.limits));
   app.use(answerError(deps.logger));
   return app;
 }
 
-function handlerOf(route: Route, deps: AppDeps): RequestHandler {
-  const readBytes = bodyReaderOf(route);
+function handlerOf(route: Route, deps: AppDeps): (req: Request, res: Response) => Promise<void> {
+  const readBytes = bodyReaderOf(route, deps.observer);
   const idempotency = { ...deps.idempotency, logger: deps.logger };
   return async (req, res) => {
     const context = contextOf(res);
@@ -55,6 +67,7 @@ function handlerOf(route: Route, deps: AppDeps): RequestHandler {
     // What is known at once is not awaited: each promise less is felt, where a request has dozens.
     const asked = callerOf(route, req, deps);
     const caller = asked instanceof Promise ? await asked : asked;
+    if (caller.kind === 'admin') await admitOperator(route, caller, req, context.requestId, deps);
     if (caller.kind === 'merchant') {
       context.merchantId = caller.merchantId;
       if (route.priority !== 'exempt') await deps.limits.admit(caller.merchantId, route.priority, res);
@@ -69,14 +82,17 @@ function handlerOf(route: Route, deps: AppDeps): RequestHandler {
     assertSaneValue(given.query, 'query');
     assertSaneValue(given.body, 'body');
     const input = validate(route.request, given);
-    const answer = await route.handler({
-      ...input,
-      caller,
-      requestId: context.requestId,
+    const { requestId } = context;
+    const handled = {
+      ...{ ...input, caller, requestId, rawBody: bytes, headers: req.headers },
       idem: new IdempotentRequest(idempotency, scopeOf(route, caller, req.headers, given)),
-      rawBody: bytes,
-      headers: req.headers,
-    });
+    };
+    const answer =
+      caller.kind === 'admin'
+        ? await deps.operators.carryOut(route, { ...handled, caller, params: req.params }, () =>
+            route.handler(handled),
+          )
+        : await route.handler(handled);
     send(req, res, answer);
   };
 }
@@ -106,6 +122,21 @@ function callerOf(
   return named instanceof Promise ? named.then(allowed) : allowed(named);
 }
 
+/** @throws HoldfastError FORBIDDEN where the role of the operator's key does not reach */
+async function admitOperator(
+  route: Route,
+  caller: AdminCaller,
+  req: Request,
+  requestId: string,
+  { operators, limits }: Pick<AppDeps, 'operators' | 'limits'>,
+): Promise<void> {
+  const refusal = operators.refusalOf(route, { caller, params: req.params, requestId });
+  if (refusal === undefined) return;
+  // Each refusal is kept for good: whoever asks for many is slowed down as a stranger is.
+  limits.noteStranger(req);
+  throw await refusal;
+}
+
 const NO_BYTES = Buffer.alloc(0);
 
 type BodyReader = (req: Request, res: Response) => Promise<Buffer>;
@@ -114,9 +145,10 @@ type BodyReader = (req: Request, res: Response) => Promise<Buffer>;
  * Reads the body as bytes, whatever it is, up to the route's limit. Compressed bodies are refused: they can explode.
  * @returns undefined for a route that takes none
  */
-function bodyReaderOf(route: Route): BodyReader | undefined {
+function bodyReaderOf(route: Route, observer: RequestObserver): BodyReader | undefined {
   if (route.rawBody === undefined && route.request.body === undefined) return undefined;
-  return route.rawBody === undefined ? readAnyBytes : bodyReader(route.rawBody.maxBytes);
+  const read = route.rawBody === undefined ? readAnyBytes : bodyReader(route.rawBody.maxBytes);
+  return route.priority === 'exempt' ? whileArriving(read, observer) : read;
 }
 
 function bodyReader(limit: number): BodyReader {
@@ -187,6 +219,17 @@ function noSuchRoute(routes: readonly Route[], limits: RateLimit): RequestHandle
       methods.flatMap((method) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()])),
     );
     throw new RefusalWithHeaders(refuse('METHOD_NOT_ALLOWED'), { Allow: [...allowed].sort().join(', ') });
+  };
+}
+
+/** An address whose escapes are none comes to no route, and to no limit before one: it is counted as one that there is not. */
+function noReadableAddress(limits: RateLimit): ErrorRequestHandler {
+  return (error: unknown, req, res, next) => {
+    if (error instanceof URIError && contextOf(res).route === '') {
+      limits.beforeAuthentication(req, NO_ROUTE);
+      limits.noteStranger(req);
+    }
+    next(error);
   };
 }
 

@@ -2,7 +2,8 @@
 import type { Express } from 'express';
 import type { Config } from '../config/config';
 import type { Logger } from '../observability/logger';
-import type { AccountDirectory } from '../stores/account-directory';
+import type { Tracing } from '../observability/tracing';
+import type { OpenAccountDirectory } from '../stores/account-directory';
 import type { Database } from '../stores/postgres';
 import type { SecretBox } from '../stores/secret-box';
 import type { CommandGateway } from '../temporal/command-gateway';
@@ -11,18 +12,23 @@ import { urlPolicyOf } from '../webhooks/ssrf-guard';
 import { createApp } from './app';
 import { createAuthenticate } from './auth';
 import { openApiDocument } from './openapi';
+import { createOperators } from './operators';
 import type { Route } from './route';
 import { adminRoutes } from './routes/admin';
+import { erasureRoutes } from './routes/admin-erasure';
 import { feesReportRoute } from './routes/admin-fees-report';
+import { adminAuditRoute } from './routes/admin-audit';
+import { adminKeyRoutes } from './routes/admin-keys';
 import { adminLimitsRoutes } from './routes/admin-limits';
 import { reconciliationRoutes } from './routes/admin-reconciliation';
 import { adminRoutingRoutes } from './routes/admin-routing';
 import { routingAuditRoute } from './routes/admin-routing-audit';
+import { adminSwitchRoutes } from './routes/admin-switches';
 import { channelEventRoutes } from './routes/channel-events';
 import { disputeRoutes } from './routes/disputes';
 import { docsRoutes } from './routes/docs';
 import type { Limits } from './limits/limits';
-import { healthRoutes, metricsRoute, openApiRoute } from './routes/health';
+import { healthRoutes, openApiRoute } from './routes/health';
 import type { HealthChecks } from './routes/health';
 import { latePaymentRoutes } from './routes/late-payments';
 import { paymentRoutes } from './routes/payments';
@@ -46,7 +52,7 @@ export interface ApiParts {
   readonly log: Logger;
   readonly db: Database;
   readonly box: SecretBox;
-  readonly accounts: AccountDirectory;
+  readonly accounts: OpenAccountDirectory;
   readonly gateway: CommandGateway;
   /** The workflows of all objects: they are told that a channel has news of them. */
   readonly workflows: Pick<ObjectGateway, 'resync' | 'ensure'>;
@@ -58,6 +64,7 @@ export interface ApiParts {
   readonly countryOfIp: CountryResolver;
   readonly checks: HealthChecks;
   readonly limits: Limits;
+  readonly tracing?: Tracing | undefined;
 }
 
 function apiRoutes(parts: ApiParts): Route[] {
@@ -97,13 +104,16 @@ function apiRoutes(parts: ApiParts): Route[] {
     ...adminRoutes({ db, box, webhookUrlPolicy, tellRouters }),
     ...adminRoutingRoutes({ db, tellRouters }),
     routingAuditRoute({ db }),
+    ...adminSwitchRoutes({ db, tellRouters }),
+    ...adminKeyRoutes({ db }),
+    adminAuditRoute({ db }),
     ...adminLimitsRoutes({ db, ...limits, nowMs: () => Date.now() }),
     ...requestSigningRoutes({ db, box }),
+    ...erasureRoutes({ db, box }),
     feesReportRoute({ db }),
     ...reconciliationRoutes({ db }),
     ...settlementRoutes({ db }),
     ...healthRoutes(parts.checks),
-    metricsRoute(limits.metrics),
   ];
   return [...documented, ...docsRoutes(), openApiRoute(() => openApiDocument(documented, API_VERSION))];
 }
@@ -117,6 +127,8 @@ export function buildApp(parts: ApiParts): Express {
     idempotency: { db, box, waitTimeoutMs: config.API_WAIT_TIMEOUT * 1000 },
     checkSignature: createSignatureCheck({ db, box, log }),
     limits: parts.limits.rateLimit,
+    operators: createOperators({ db, log }),
     observer: parts.limits.observer,
+    tracing: parts.tracing,
   });
 }

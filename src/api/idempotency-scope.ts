@@ -22,7 +22,7 @@ export function scopeOf(
   if (route.idempotent !== true || caller.kind === 'none') return undefined;
   const keyHash = keyHashOf(headers['idempotency-key']);
   if (keyHash === undefined) return undefined;
-  const callerId = caller.kind === 'merchant' ? caller.merchantId : ADMIN_CALLER;
+  const callerId = caller.kind === 'merchant' ? caller.merchantId : (caller.keyId ?? ADMIN_CALLER);
   const bodyHash = canonicalHash({ params: given.params, body: given.body });
   return { callerId, route: routeName(route), keyHash, bodyHash };
 }

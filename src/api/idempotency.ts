@@ -20,7 +20,6 @@ import type { RouteAnswer } from './route';
 const RENEW_EVERY_MS = 2_000;
 const POLL_FIRST_MS = 50;
 const POLL_MAX_MS = 250;
-const ANSWER_PURPOSE = 'idempotency_records.response';
 const REPLAYED = { 'Idempotent-Replayed': 'true' };
 
 export interface IdempotencyDeps {
@@ -124,7 +123,7 @@ export class IdempotentRequest {
   }
 
   private replay({ status, sealed }: { status: number; sealed: string }): RouteAnswer {
-    const stored = JSON.parse(this.deps.box.open(sealed, ANSWER_PURPOSE)) as StoredAnswer;
+    const stored = JSON.parse(this.deps.box.open(sealed, store.ANSWER_PURPOSE)) as StoredAnswer;
     if ('refusal' in stored) throw new RefusalWithHeaders(stored.refusal, REPLAYED);
     return { ...stored.answer, status, headers: { ...stored.answer.headers, ...REPLAYED } };
   }
@@ -220,7 +219,7 @@ class OwnedRecord implements Ownership {
   }
 
   private sealed(outcome: Outcome): { status: number; sealed: string } {
-    const sealed = this.deps.box.seal(JSON.stringify(keptOf(outcome)), ANSWER_PURPOSE);
+    const sealed = this.deps.box.seal(JSON.stringify(keptOf(outcome)), store.ANSWER_PURPOSE);
     return { status: statusOf(outcome), sealed };
   }
 

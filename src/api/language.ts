@@ -1,4 +1,6 @@
 /** The language an answer speaks: Chinese where Accept-Language prefers it, else English. */
+import type { IncomingMessage } from 'node:http';
+import { request as expressRequest } from 'express';
 import type { Request, Response } from 'express';
 import { localized } from '../domain/messages/localize';
 import type { Told } from '../domain/messages/localize';
@@ -25,9 +27,11 @@ export function tell<T extends Told>(req: Request, res: Response, status: number
   res.end(body);
 }
 
-/** Quality values and regions (`zh-CN;q=0.9`) are the negotiator's business. */
-export function languageOf(req: Pick<Request, 'headers' | 'acceptsLanguages'>): Language {
+type Negotiate = (this: Pick<IncomingMessage, 'headers'>, languages: Language[]) => string | false;
+
+/** Quality values and regions (`zh-CN;q=0.9`) are the negotiator's business, which Express asks; it may not have seen this request. */
+export function languageOf(req: Pick<IncomingMessage, 'headers'>): Language {
   if (req.headers['accept-language'] === undefined) return 'en';
-  const preferred = req.acceptsLanguages([...LANGUAGES]);
+  const preferred = (expressRequest.acceptsLanguages as Negotiate).call(req, [...LANGUAGES]);
   return preferred === 'zh' ? 'zh' : 'en';
 }

@@ -23,7 +23,7 @@ const idempotencyKey = z
 
 const SECURITY_SCHEMES = {
   merchant: { type: 'http', scheme: 'bearer', description: 'An API key, hf_live_... or hf_test_...' },
-  admin: { type: 'http', scheme: 'bearer', description: 'The admin key' },
+  admin: { type: 'http', scheme: 'bearer', description: 'An operator’s key, hf_admin_..., or root’s' },
 } as const;
 
 export type OpenApiDocument = ReturnType<OpenApiGeneratorV31['generateDocument']>;
@@ -71,7 +71,7 @@ function registerRoute(registry: OpenAPIRegistry, route: Route): void {
     path: route.path,
     operationId: operationId(route),
     summary: route.summary,
-    ...(route.description === undefined ? {} : { description: route.description }),
+    ...descriptionOf(route),
     tags: [route.tag],
     security: route.auth === 'none' ? [] : [{ [route.auth]: [] }],
     parameters: requestHeadersOf(route),
@@ -85,6 +85,13 @@ function registerRoute(registry: OpenAPIRegistry, route: Route): void {
     },
     responses: { ...successesOf(route), ...failuresOf(route) },
   });
+}
+
+/** Operators are told the role besides. */
+function descriptionOf({ auth, role, description }: Route): { description?: string } {
+  const wanted = auth === 'admin' ? [`Role: ${role}.`] : [];
+  const text = [description, ...wanted].filter((part) => part !== undefined).join(' ');
+  return text === '' ? {} : { description: text };
 }
 
 /** An absent body is an empty object: it will do where no field is needed. */

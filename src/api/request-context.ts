@@ -9,7 +9,11 @@ export interface RequestContext {
   route: string;
   merchantId: string | undefined;
   errorCode: string | undefined;
+  /** Of the trace it is part of, where there are traces. */
+  traceId: string | undefined;
   replayed: boolean;
+  /** Counted as work by the observer, which is told when that ends. */
+  isAtWork: boolean;
   /** The response is done with, or its connection is gone. */
   isClosed: boolean;
   /** What is to be given back then. Must not throw. */
@@ -18,7 +22,10 @@ export interface RequestContext {
 
 /** Who is told of every request; nothing here may throw. */
 export interface RequestObserver {
-  entered(): void;
+  /** A request is at work from now on: as a rule as soon as it has come. */
+  works(): void;
+  /** It is no longer: as a rule because it has ended. */
+  rests(): void;
   /** @param route the pattern of the address; empty when there is no such route */
   left(method: string, route: string, status: number, seconds: number): void;
 }
@@ -29,6 +36,15 @@ const CLIENT_CLOSED_REQUEST = 499;
 
 export function contextOf(res: Response): RequestContext {
   return (res.locals as { context: RequestContext }).context;
+}
+
+/** Says that this request is at work, or is not. */
+export function setAtWork(res: Response, observer: RequestObserver, isAtWork: boolean): void {
+  const context = contextOf(res);
+  if (context.isAtWork === isAtWork || context.isClosed) return;
+  context.isAtWork = isAtWork;
+  if (isAtWork) observer.works();
+  else observer.rests();
 }
 
 /** Gives every request an id, the caller's own when it is sane, the headers every answer has, and one log line. */
@@ -42,7 +58,9 @@ export function requestContext(logger: Logger, observer: RequestObserver): Reque
       route: '',
       merchantId: undefined,
       errorCode: undefined,
+      traceId: undefined,
       replayed: false,
+      isAtWork: true,
       isClosed: false,
       onClose: undefined,
     };
@@ -50,9 +68,10 @@ export function requestContext(logger: Logger, observer: RequestObserver): Reque
     res.setHeader('X-Request-Id', requestId);
     res.setHeader('X-Content-Type-Options', 'nosniff');
     res.setHeader('Cache-Control', 'no-store');
-    observer.entered();
+    observer.works();
     res.once('close', () => {
       context.isClosed = true;
+      if (context.isAtWork) observer.rests();
       context.onClose?.();
       const status = res.writableFinished ? res.statusCode : CLIENT_CLOSED_REQUEST;
       const durationMs = performance.now() - startedAtMs;
@@ -79,6 +98,7 @@ function logRequest(
     duration_ms: Math.round(durationMs * 100) / 100,
     request_id: context.requestId,
     merchant_id: context.merchantId,
+    trace_id: context.traceId,
     code: context.errorCode,
     replayed: context.replayed ? true : undefined,
   };

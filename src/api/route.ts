@@ -4,6 +4,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
+import type { AdminRole } from '../domain/admin-role';
 import type { World } from '../domain/channel';
 import type { ErrorCode } from '../domain/errors';
 import type { Priority } from '../domain/limits/load';
@@ -21,7 +22,11 @@ export interface MerchantCaller {
 }
 export interface AdminCaller {
   readonly kind: 'admin';
-  readonly name: 'admin';
+  /** As it stands in the audit. */
+  readonly name: string;
+  readonly role: AdminRole;
+  /** null: the key of the environment. */
+  readonly keyId: string | null;
 }
 export interface NoCaller {
   readonly kind: 'none';
@@ -78,6 +83,8 @@ interface RouteSpec<P, Q, B, A extends Auth> {
   readonly description?: string;
   readonly tag: string;
   readonly auth: A;
+  /** Of an operator's route, who may call it; as a rule a GET is a `viewer`'s and everything else an `admin`'s. */
+  readonly role?: AdminRole;
   /** Takes an Idempotency-Key: every POST that creates or changes does. */
   readonly idempotent?: boolean;
   /** What is given up first when there is too much to do; as a rule a GET is a `read` and everything else a `create`. */
@@ -91,13 +98,22 @@ interface RouteSpec<P, Q, B, A extends Auth> {
   readonly responses: Readonly<Record<number, RouteResponse>>;
   /** The codes this handler throws; those of the frame (no key, broken JSON, ...) are added by themselves. */
   readonly errors: readonly ErrorCode[];
+  /**
+   * Of an exempt route, by the parameters as they came: whether what they name is known without asking anybody. An address
+   * that has sent too much may name nothing else there.
+   */
+  readonly isKnown?: (params: Readonly<Record<string, string | string[] | undefined>>) => boolean;
   /** Hands the bytes over unparsed, whatever their content type. */
   readonly rawBody?: { readonly maxBytes: number };
   handler(input: RouteInput<P, Q, B, A>): Promise<RouteAnswer | RawAnswer>;
 }
 
 /** A route as the frame sees it. */
-export type Route = RouteSpec<unknown, unknown, unknown, Auth> & { readonly priority: Priority };
+export type Route = RouteSpec<unknown, unknown, unknown, Auth> & {
+  readonly priority: Priority;
+  /** Looked at where `auth` is `admin`. */
+  readonly role: AdminRole;
+};
 
 type NoFields = Record<string, never>;
 
@@ -116,7 +132,8 @@ export function defineRoute<A extends Auth, P = NoFields, Q = NoFields, B = NoFi
     throw new Error(`${routeName(spec)}: an Idempotency-Key is somebody's`);
   }
   const priority = spec.priority ?? (spec.method === 'get' ? 'read' : 'create');
-  return { ...spec, priority } as unknown as Route;
+  const role = spec.role ?? (spec.method === 'get' ? 'viewer' : 'admin');
+  return { ...spec, priority, role } as unknown as Route;
 }
 
 function isStrict(schema: z.ZodObject): boolean {

@@ -11,7 +11,10 @@ import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { refuse } from '../domain/errors';
 import type { Refusal } from '../domain/errors';
+import { localized } from '../domain/messages/localize';
 import { HTTP_STATUS } from './errors';
+import { languageOf } from './language';
+import type { AdmitConnection } from './limits/connection-limit';
 
 /** From the connection, or the end of the answer before, to the end of the headers. */
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -47,8 +50,14 @@ type Connections = Map<Socket, Set<ServerResponse>>;
 /**
  * The server of the API, not listening yet.
  * @param messages what its requests and responses are made of, where not of Node's own
+ * @param admits asked of each connection, besides the limit of all; one that is not admitted is closed without a word, which
+ * costs least
  */
-export function createApiServer(app: RequestListener, messages: ServerOptions = {}): ApiServer {
+export function createApiServer(
+  app: RequestListener,
+  messages: ServerOptions = {},
+  admits: AdmitConnection = () => true,
+): ApiServer {
   const connections: Connections = new Map();
   let isDraining = false;
   let accepted = 0;
@@ -61,7 +70,7 @@ export function createApiServer(app: RequestListener, messages: ServerOptions = 
     if (req.headers['if-none-match'] === '*') delete req.headers['if-none-match'];
     const refusal = refusalOf(req);
     if (refusal === undefined) app(req, res);
-    else answer(res, refusal);
+    else answer(req, res, refusal);
   };
   const options = {
     ...messages,
@@ -79,11 +88,12 @@ export function createApiServer(app: RequestListener, messages: ServerOptions = 
   http.maxConnections = MAX_CONNECTIONS;
   http.on('connection', (socket) => {
     accepted += 1;
+    if (!admits(socket)) return void socket.destroy();
     connections.set(socket, new Set());
     socket.once('close', () => letGo(connections, socket));
   });
   http.on('checkExpectation', handle);
-  http.on('connect', (_req, socket) => lastWords(socket, refuse('METHOD_NOT_ALLOWED')));
+  http.on('connect', (req, socket) => lastWords(socket, refuse('METHOD_NOT_ALLOWED'), req));
   http.on('clientError', (error, socket) => refuseBrokenRequest(error, socket, connections));
   const drain = async (limitMs: number): Promise<void> => {
     await backlogAccepted(() => accepted);
@@ -140,6 +150,10 @@ function refusalOf(req: IncomingMessage): Refusal | undefined {
   if (req.headers.host === undefined && req.httpVersion === '1.1') {
     return refuse('INVALID_REQUEST', undefined, 'The request has no Host header.');
   }
+  // A whole URL that is none: Express would answer it by itself, with a page.
+  if (req.url?.startsWith('/') === false && req.url !== '*' && !URL.canParse(req.url)) {
+    return refuse('INVALID_REQUEST', undefined, 'The address is not valid.');
+  }
   return undefined;
 }
 
@@ -147,12 +161,12 @@ function refusalOf(req: IncomingMessage): Refusal | undefined {
 function refuseBrokenRequest(error: Error, socket: Duplex, connections: Connections): void {
   const code = (error as { code?: unknown }).code;
   const refusal = typeof code === 'string' ? brokenRequest(code) : undefined;
+  const open = [...(connections.get(socket as Socket) ?? [])];
   // An answer that is owed for an earlier, whole request, or has begun, must not be mixed with this one.
-  const isOwed = [...(connections.get(socket as Socket) ?? [])].some(
-    ({ req, headersSent }) => req.complete || headersSent,
-  );
+  const isOwed = open.some(({ req, headersSent }) => req.complete || headersSent);
   if (refusal === undefined || isOwed || !socket.writable) socket.destroy();
-  else lastWords(socket, refusal);
+  // Its headers have been understood where its body is what is wrong.
+  else lastWords(socket, refusal, open.at(-1)?.req);
 }
 
 function brokenRequest(code: string): Refusal | undefined {
@@ -164,11 +178,15 @@ function brokenRequest(code: string): Refusal | undefined {
     : undefined;
 }
 
-function partsOf(refusal: Refusal) {
+/** @param req undefined where nothing is known of what the client prefers */
+function partsOf(refusal: Refusal, req: IncomingMessage | undefined) {
   const requestId = randomUUID();
-  const body = JSON.stringify({ ...refusal, request_id: requestId });
+  const language = req === undefined ? 'en' : languageOf(req);
+  const body = JSON.stringify(localized({ ...refusal, request_id: requestId }, language));
   const headers = {
     'Content-Type': 'application/json; charset=utf-8',
+    'Content-Language': language,
+    Vary: 'Accept-Language',
     'Content-Length': String(Buffer.byteLength(body)),
     'X-Request-Id': requestId,
     'X-Content-Type-Options': 'nosniff',
@@ -178,18 +196,18 @@ function partsOf(refusal: Refusal) {
   return { status: HTTP_STATUS[refusal.code], headers, body };
 }
 
-function answer(res: ServerResponse, refusal: Refusal): void {
-  const { status, headers, body } = partsOf(refusal);
+function answer(req: IncomingMessage, res: ServerResponse, refusal: Refusal): void {
+  const { status, headers, body } = partsOf(refusal, req);
   res.writeHead(status, headers).end(body);
 }
 
 const told = new WeakSet<Duplex>();
 
 /** Answers where there is no response to answer with, and closes the connection. */
-function lastWords(socket: Duplex, refusal: Refusal): void {
+function lastWords(socket: Duplex, refusal: Refusal, req?: IncomingMessage): void {
   if (told.has(socket)) return;
   told.add(socket);
-  const { status, headers, body } = partsOf(refusal);
+  const { status, headers, body } = partsOf(refusal, req);
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${body}`);
   // Who goes on sending is not listened to for ever.

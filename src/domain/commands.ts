@@ -5,6 +5,9 @@ import type { Hold, PreAuthStatus } from './pre-auth';
 import { refuse } from './errors';
 import type { Refusal } from './errors';
 
+/** `by` of what a merchant asks over the API; whatever else it is, or nothing, is an operator's. */
+export const BY_API = 'api';
+
 export interface CaptureCommand {
   readonly kind: 'capture';
   /** Names the command for good: the idempotency record's id, or a signal's own key. */

@@ -2,6 +2,7 @@
 import type { ChannelName, World } from './channel';
 import type { CompiledConfig } from './routing/config';
 import { priceAt } from './routing/cost';
+import type { PricedAmount } from './routing/cost';
 import { DEFAULT_CHANNEL } from './routing/default-config';
 
 /** So many payments and captures alike. Amounts and fees in minor units. */
@@ -94,9 +95,25 @@ function totalOf(line: PaidLine, prices: CompiledConfig): FeeTotal {
 function priced(line: PaidLine, prices: CompiledConfig): { fee: bigint; defaultFee: bigint } {
   const { merchantId, world, channel, channelAccountId, isExplicit, count, currency } = line;
   const { amount = 0, ...place } = line.each ?? {};
-  const each = { amount, currency, ...place };
-  const fee = BigInt(count) * BigInt(priceAt(prices, channel, each, channelAccountId));
-  if (isExplicit || channel === DEFAULT_CHANNEL) return { fee, defaultFee: fee };
+  const order = { merchantId, world, channel, channelAccountId, amount, currency, ...place };
+  const each = feesOf(prices, order);
+  const fee = BigInt(count) * BigInt(each.fee);
+  return { fee, defaultFee: isExplicit ? fee : BigInt(count) * BigInt(each.defaultFee) };
+}
+
+/** Something that was paid, and where. */
+export interface PaidOrder extends PricedAmount {
+  readonly merchantId: string;
+  readonly world: World;
+  readonly channel: ChannelName;
+  readonly channelAccountId: string;
+}
+
+/** At present prices, in minor units of its currency: the fee of its channel, and that of the default one. */
+export function feesOf(prices: CompiledConfig, order: PaidOrder): { fee: number; defaultFee: number } {
+  const { merchantId, world, channel, channelAccountId } = order;
+  const fee = priceAt(prices, channel, order, channelAccountId);
+  if (channel === DEFAULT_CHANNEL) return { fee, defaultFee: fee };
   const account = prices.accountsOf?.(world, merchantId).get(DEFAULT_CHANNEL)?.id;
-  return { fee, defaultFee: BigInt(count) * BigInt(priceAt(prices, DEFAULT_CHANNEL, each, account)) };
+  return { fee, defaultFee: priceAt(prices, DEFAULT_CHANNEL, order, account) };
 }

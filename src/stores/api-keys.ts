@@ -58,9 +58,9 @@ export function hashApiKey(key: string): Buffer {
   return createHash('sha256').update(key).digest();
 }
 
-function newApiKey(world: World): string {
-  const secret = Array.from({ length: SECRET_CHARACTERS }, () => BASE62[randomInt(BASE62.length)]).join('');
-  return `hf_${world}_${secret}`;
+/** The part of a key that cannot be guessed: 40 characters of 62, 238 bits. */
+export function newSecret(): string {
+  return Array.from({ length: SECRET_CHARACTERS }, () => BASE62[randomInt(BASE62.length)]).join('');
 }
 
 const INSERT = `
@@ -72,7 +72,7 @@ export async function createApiKey(
   q: Queryable,
   owner: { merchantId: string; world: World; name: string },
 ): Promise<{ key: string; apiKey: ApiKey }> {
-  const key = newApiKey(owner.world);
+  const key = `hf_${owner.world}_${newSecret()}`;
   const values = [
     randomUUID(),
     owner.merchantId,

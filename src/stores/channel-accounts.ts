@@ -2,6 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import type { QueryResultRow } from 'pg';
 import type { ChannelAccount, ChannelContract, ChannelName, World } from '../domain/channel';
+import { appendAdminAudit } from './admin-audit';
+import type { AskedBy } from './admin-audit';
 import type { Page } from './page';
 import { microsOf, sinceEpoch } from './page';
 import { isUniqueViolation } from './postgres';
@@ -18,7 +20,10 @@ export interface ChannelAccountSummary {
   readonly merchantId: string | null;
   readonly name: string;
   readonly contract: ChannelContract;
+  /** false: another one may take its place. */
   readonly enabled: boolean;
+  /** Not null: it takes nothing new, and nothing takes its place. */
+  readonly switchedOffAt: Date | null;
   readonly createdAt: Date;
   readonly createdAtMicros: number;
 }
@@ -41,11 +46,12 @@ interface AccountRow extends QueryResultRow {
   name: string;
   contract: ChannelContract;
   enabled: boolean;
+  switched_off_at: Date | null;
   created_at: Date;
   created_at_micros: number;
 }
 
-const COLUMNS = `id, channel, world, merchant_id, name, contract, enabled, created_at,
+const COLUMNS = `id, channel, world, merchant_id, name, contract, enabled, switched_off_at, created_at,
   ${microsOf('created_at')} AS created_at_micros`;
 
 function toSummary(row: AccountRow): ChannelAccountSummary {
@@ -57,6 +63,7 @@ function toSummary(row: AccountRow): ChannelAccountSummary {
     name: row.name,
     contract: row.contract,
     enabled: row.enabled,
+    switchedOffAt: row.switched_off_at,
     createdAt: row.created_at,
     createdAtMicros: row.created_at_micros,
   };
@@ -102,7 +109,7 @@ const FIND_FOR = `
   WHERE channel = $1 AND world = $2 AND enabled AND (merchant_id = $3 OR merchant_id IS NULL)
   ORDER BY merchant_id NULLS LAST LIMIT 1`;
 
-/** The account a new object of this merchant uses: its own, else the platform's; undefined when there is neither. */
+/** The account of a new object of this merchant: its own, else the platform's; undefined when there is neither. It may be switched off. */
 export async function findAccountFor(
   q: Queryable,
   who: { merchantId: string; world: World; channel: ChannelName },
@@ -130,4 +137,29 @@ export async function loadAccount(
   >;
   const { channel, world, merchant_id: merchantId, contract } = row;
   return { id: row.id, channel, world, merchantId, credentials, contract };
+}
+
+const LOCK = `SELECT ${COLUMNS} FROM channel_accounts WHERE id = $1 FOR NO KEY UPDATE`;
+const SWITCH = `
+  UPDATE channel_accounts SET switched_off_at = CASE WHEN $2 THEN NULL ELSE now() END WHERE id = $1 RETURNING ${COLUMNS}`;
+
+/**
+ * Lets an account take new money again, or no longer: what it holds goes on. Within a transaction; doing it again changes
+ * nothing.
+ * @returns undefined: there is no such account
+ */
+export async function switchAccount(
+  tx: Queryable,
+  by: AskedBy,
+  id: string,
+  on: boolean,
+): Promise<ChannelAccountSummary | undefined> {
+  const before = (await tx.query<AccountRow>(LOCK, [id])).rows[0];
+  if (before === undefined) return undefined;
+  const wasOn = before.switched_off_at === null;
+  if (wasOn === on) return toSummary(before);
+  const after = (await tx.query<AccountRow>(SWITCH, [id, on])).rows[0] ?? before;
+  const noted = { before: { on: wasOn }, after: { on } };
+  await appendAdminAudit(tx, { ...by, action: 'channel-account.switch', entityId: id, ...noted });
+  return toSummary(after);
 }

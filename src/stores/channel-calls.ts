@@ -2,6 +2,8 @@
 import { channelIdempotencyKey, workflowIdOf } from '../domain/ids';
 import type { ObjectRef } from '../domain/ids';
 import type { CallOperation, CallState, ChannelCall, HoldOperation } from '../domain/channel-call';
+import { wordValues } from './admin-audit';
+import type { OperatorWord } from './admin-audit';
 import type { Queryable } from './postgres';
 
 export interface CallRow {
@@ -66,6 +68,8 @@ export interface NewCall<Operation extends CallOperation = HoldOperation> {
   commandId: string;
   by?: string | undefined;
   reason?: string | undefined;
+  /** Of a command that an operator gave: noted in the audit together with the call. */
+  word?: OperatorWord | undefined;
   /** false: somebody else sends it later, and counts that send. */
   sentNow: boolean;
 }
@@ -90,6 +94,14 @@ const INSERT = {
   refund: insertInto('refunds', 'refund_no'),
 } as const;
 
+// The call with the word it stands on, or neither.
+const withWord = (insert: string) => `
+WITH call AS (${insert}), noted AS (
+  INSERT INTO admin_audit (via, actor, request_id, action, entity, entity_id, after)
+  SELECT 'temporal', $14::text, $15::text, $16::text, $17::text, $18::text, $19::jsonb FROM call
+)
+SELECT * FROM call`;
+
 /**
  * Inserts the object's next call of this operation, open and about to be sent.
  * @param version the object's version that the command was judged by, where it was judged without a lock
@@ -101,7 +113,8 @@ export async function insertCall<Operation extends CallOperation = HoldOperation
   version?: number,
 ): Promise<ChannelCall<Operation> | undefined> {
   const { merchantId, kind, no } = call.object;
-  const result = await q.query<CallRow>(INSERT[kind], [
+  const { word } = call;
+  const values = [
     merchantId,
     no,
     call.channelAccountId,
@@ -118,7 +131,11 @@ export async function insertCall<Operation extends CallOperation = HoldOperation
     call.sentNow ? 1 : 0,
     version ?? null,
     kind,
-  ]);
+  ];
+  const result =
+    word === undefined
+      ? await q.query<CallRow>(INSERT[kind], values)
+      : await q.query<CallRow>(withWord(INSERT[kind]), [...values, ...wordValues(word)]);
   const row = result.rows[0];
   return row === undefined ? undefined : toCall<Operation>(row);
 }

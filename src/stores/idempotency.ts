@@ -8,11 +8,14 @@ import type { Queryable } from './postgres';
 export const LEASE_SECONDS = 5;
 export const KEPT_HOURS = 24;
 
+/** The purpose under which answers are sealed. */
+export const ANSWER_PURPOSE = 'idempotency_records.response';
+
 /** Who calls with the admin key. */
 export const ADMIN_CALLER = '00000000-0000-0000-0000-000000000000';
 
 export interface IdempotencyScope {
-  /** The merchant's id, or ADMIN_CALLER. The column is merchant_id. */
+  /** The id of the merchant or the admin key, or ADMIN_CALLER. The column is merchant_id. */
   readonly callerId: string;
   /** Method and path pattern, at most 200 characters: `post /api/v1/pre-auth/{pre_auth_no}/capture`. */
   readonly route: string;

@@ -3,6 +3,8 @@ import { randomUUID } from 'node:crypto';
 import type { QueryResultRow } from 'pg';
 import type { World } from '../domain/channel';
 import type { LateMoneyPolicy } from '../domain/late-money';
+import { appendAdminAudit } from './admin-audit';
+import type { AskedBy } from './admin-audit';
 import type { Page } from './page';
 import { microsOf, sinceEpoch } from './page';
 import type { Queryable } from './postgres';
@@ -128,4 +130,24 @@ export async function setLateMoneyPolicy(
   policy: LateMoneyPolicy,
 ): Promise<void> {
   await q.query('UPDATE merchants SET late_money = $2 WHERE id = $1', [merchantId, policy]);
+}
+
+const SET_STATUS = `UPDATE merchants SET status = $2 WHERE id = $1 RETURNING ${COLUMNS}`;
+
+/**
+ * Suspends a merchant of one world, or lifts that. Within a transaction; doing it again changes nothing.
+ * @returns undefined: there is no such merchant
+ */
+export async function setMerchantStatus(
+  tx: Queryable,
+  by: AskedBy,
+  id: string,
+  status: MerchantStatus,
+): Promise<Merchant | undefined> {
+  const before = (await tx.query<MerchantRow>(`${FIND} FOR NO KEY UPDATE`, [id])).rows[0];
+  if (before === undefined || before.status === status) return before && toMerchant(before);
+  const after = (await tx.query<MerchantRow>(SET_STATUS, [id, status])).rows[0] ?? before;
+  const noted = { before: { status: before.status }, after: { status } };
+  await appendAdminAudit(tx, { ...by, action: 'merchant.status', entityId: id, ...noted });
+  return toMerchant(after);
 }

@@ -1,4 +1,7 @@
-/** Applies the migrations to the database that DB_* name: `node --import tsx src/stores/migrate-main.ts`. Prints what it applied. */
+/**
+ * Applies the migrations to the database that DB_* name: `node --import tsx src/stores/migrate-main.ts`. Prints what it applied.
+ * Those that take away what the versions before still need wait for `--contract` (docs/versioning.md).
+ */
 import { configSchema } from '../config/config';
 import { migrate } from './migrate';
 
@@ -11,7 +14,9 @@ const databaseSettings = configSchema.pick({
   DB_SSL: true,
 });
 
-migrate(databaseSettings.parse(process.env), (line) => console.error(line)).then(
+const takesContract = process.argv.includes('--contract');
+
+migrate(databaseSettings.parse(process.env), takesContract, (line) => console.error(line)).then(
   (applied) => {
     for (const name of applied) console.log(name);
   },

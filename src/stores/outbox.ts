@@ -37,7 +37,8 @@ export function eventId(
   return uuidV5(`${event.merchantId}/${event.objectKind}/${event.objectNo}/${event.sequence}`);
 }
 
-function uuidV5(name: string): string {
+/** UUID version 5 of a name that is ours. */
+export function uuidV5(name: string): string {
   const bytes = createHash('sha1').update(EVENT_NAMESPACE).update(name).digest().subarray(0, 16);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x50;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
@@ -219,35 +220,6 @@ export function appendEndpointDisabled(
     at: endpoint.disabledAt,
     extra: { endpoint_id: endpoint.id, reason: endpoint.reason },
     to: { except: endpoint.id },
-    defaultMaxRetries,
-  });
-}
-
-export interface RateLimitWarning {
-  readonly merchantId: string;
-  readonly tier: string;
-  readonly window: string;
-  readonly windowSeconds: number;
-  /** Requests in the window. */
-  readonly limit: number;
-  readonly at: Date;
-}
-
-/** Tells the merchant that 80 % of a window's limit are used; of the same stretch of time it is told once. */
-export function appendRateLimitWarning(
-  q: Queryable,
-  { merchantId, tier, window, windowSeconds, limit, at }: RateLimitWarning,
-  defaultMaxRetries: number,
-): Promise<string[]> {
-  const stretch = Math.floor(at.getTime() / (windowSeconds * 1000));
-  return appendEndpointEvent(q, {
-    merchantId,
-    type: 'rate_limit.warning',
-    eventId: uuidV5(`${merchantId}/rate_limit/${window}/${stretch}`),
-    status: 'warning',
-    at,
-    extra: { window, limit, used_percent: 80, tier },
-    to: 'all',
     defaultMaxRetries,
   });
 }

@@ -43,7 +43,8 @@ const RULE = `json_strip_nulls(json_build_object('id', id, 'order', rule_order, 
   'channel', channel, 'weight', weight))`;
 const MERCHANT = `json_strip_nulls(json_build_object('merchantId', merchant_id, 'mode', mode, 'smart', smart))`;
 const ACCOUNT = `json_build_object('id', id, 'channel', channel, 'world', world, 'merchantId', merchant_id,
-  'contract', contract, 'fees', fees, 'enabled', enabled)`;
+  'contract', contract, 'fees', fees, 'enabled', enabled,
+  'switchedOff', switched_off_at IS NOT NULL)`;
 
 // One statement has one snapshot: a change is in it whole, with its version, or not at all. Its JSON is the domain's words,
 // and in a fixed order, so that two processes with the same version have the same bytes.

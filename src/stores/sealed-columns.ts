@@ -1,6 +1,7 @@
 /** Every column that holds sealed text, with the purpose it is sealed for and the key of its rows. */
 import { CREDENTIALS_PURPOSE } from './channel-accounts';
 import { EVENT_BODY_PURPOSE } from './channel-events';
+import { ANSWER_PURPOSE } from './idempotency';
 import { WEBHOOK_SECRET_PURPOSE } from './merchants';
 import { PAYMENT_STEP_PURPOSE } from './payments';
 import { CUSTOMER_STEP_PURPOSE } from './pre-auths';
@@ -46,7 +47,7 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
   },
   {
     ...{ table: 'idempotency_records', column: 'response_sealed', key: ID },
-    purpose: 'idempotency_records.response',
+    purpose: ANSWER_PURPOSE,
   },
   {
     ...{ table: 'channel_events', column: 'body_sealed', purpose: EVENT_BODY_PURPOSE },

@@ -6,6 +6,8 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
+/** Without it a shorter tag would be checked as far as it goes. */
+const TAG = { authTagLength: TAG_BYTES };
 
 export interface SecretBox {
   /** @param purpose table and column: a value moved elsewhere does not open */
@@ -25,7 +27,7 @@ export function createSecretBox(keyRing: string): SecretBox {
   return {
     seal(plain, purpose) {
       const nonce = randomBytes(NONCE_BYTES);
-      const cipher = createCipheriv('aes-256-gcm', current.key, nonce).setAAD(Buffer.from(purpose));
+      const cipher = createCipheriv('aes-256-gcm', current.key, nonce, TAG).setAAD(Buffer.from(purpose));
       const text = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()]);
       return `v1.${current.id}.${Buffer.concat([nonce, cipher.getAuthTag(), text]).toString('base64url')}`;
     },
@@ -38,7 +40,7 @@ export function createSecretBox(keyRing: string): SecretBox {
         );
       }
       const bytes = Buffer.from(data, 'base64url');
-      const decipher = createDecipheriv('aes-256-gcm', found.key, bytes.subarray(0, NONCE_BYTES));
+      const decipher = createDecipheriv('aes-256-gcm', found.key, bytes.subarray(0, NONCE_BYTES), TAG);
       decipher.setAAD(Buffer.from(purpose));
       decipher.setAuthTag(bytes.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES));
       return Buffer.concat([

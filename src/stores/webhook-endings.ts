@@ -5,6 +5,7 @@
  */
 import type { EndReason } from '../domain/webhook/delivery-policy';
 import type { FailedWebhook } from '../domain/webhook/failed';
+import { appendOperatorWord, deliveryWord } from './admin-audit';
 import { withTransaction } from './postgres';
 import type { Database, Queryable } from './postgres';
 
@@ -174,7 +175,8 @@ export async function giveUpNotification(
 ): Promise<{ status: string; givenUp: FailedWebhook | null } | undefined> {
   const { rows } = await withTransaction(db, async (tx) => {
     await tx.query(LOCK_ENDPOINT_OF, [notificationId]);
-    await tx.query(END_ONE, [errorText(reason), notificationId]);
+    const ended = await tx.query(END_ONE, [errorText(reason), notificationId]);
+    if (ended.rowCount === 1) await appendOperatorWord(tx, deliveryWord('give_up', notificationId, 'failed'));
     return tx.query<EndedRow>(READ_ENDED, [notificationId]);
   });
   const [row] = rows;

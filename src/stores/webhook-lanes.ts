@@ -4,6 +4,7 @@
  */
 import type { FailedWebhook } from '../domain/webhook/failed';
 import { sharesOf } from '../domain/webhook/gate';
+import { appendOperatorWord, deliveryWord } from './admin-audit';
 import { withForgettableTransaction, withTransaction } from './postgres';
 import type { Database, Queryable } from './postgres';
 import type { SecretBox } from './secret-box';
@@ -218,6 +219,8 @@ export async function leaseForRetry(
     }
     if (!evenIfEarly && row.due_in_ms > 0) return { kind: 'wait', pauseMs: row.due_in_ms };
     const leased = (await tx.query<LeasedRow>(LEASE_ONE, [notificationId, settings.leaseSeconds])).rows[0];
+    if (evenIfEarly && leased !== undefined)
+      await appendOperatorWord(tx, deliveryWord('retry_now', notificationId, 'retrying'));
     return leased === undefined
       ? { kind: 'ended', failed: [] }
       : { kind: 'leased', lease: leaseOf(box, leased, 'retry') };

@@ -41,15 +41,17 @@ describe.each([
         }),
       ],
       logger: pino({ level: 'silent' }),
-      authenticate: () => lookedUp.then(() => ({ kind: 'admin', name: 'admin' })),
+      authenticate: () => lookedUp.then(() => ({ kind: 'admin', name: 'root', role: 'admin', keyId: null })),
       idempotency: {} as AppDeps['idempotency'],
       checkSignature: () => Promise.resolve(),
+      operators: { refusalOf: () => undefined, carryOut: (_route, _asked, work) => work() },
       limits: {
         beforeAuthentication: nothing,
+        refuseBlocked: nothing,
         noteStranger: nothing,
         admit: () => Promise.resolve(),
       },
-      observer: { entered: nothing, left: nothing },
+      observer: { works: nothing, rests: nothing, left: nothing },
     });
     const server = app.listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));

@@ -230,7 +230,7 @@ test('the audit tells who changed what, from what to what, by pages and by entit
   await api.request('DELETE', path, options);
   const history = (await ask('GET', `/audit?entity=rule&entity_id=${String(id)}&limit=2`)).json.data;
   expect(history['items']).toMatchObject([
-    { action: 'delete', actor: 'admin', before: { weight: 7 }, after: null },
+    { action: 'delete', actor: 'root', before: { weight: 7 }, after: null },
     { action: 'replace', request_id: 'my-request', before: { weight: 100 }, after: { weight: 7, order: 1 } },
   ]);
   const rest = await ask(

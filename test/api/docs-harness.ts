@@ -20,8 +20,12 @@ export async function startBareApi(routes: readonly Route[]): Promise<BareApi> {
     authenticate: () => Promise.resolve(undefined),
     idempotency: {} as AppDeps['idempotency'],
     checkSignature: () => Promise.resolve(),
-    limits: { beforeAuthentication: nothing, noteStranger: nothing, admit: () => Promise.resolve() },
-    observer: { entered: nothing, left: nothing },
+    operators: { refusalOf: () => undefined, carryOut: (_route, _asked, work) => work() },
+    limits: {
+      ...{ beforeAuthentication: nothing, refuseBlocked: nothing, noteStranger: nothing },
+      admit: () => Promise.resolve(),
+    },
+    observer: { works: nothing, rests: nothing, left: nothing },
   });
   const server = app.listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));

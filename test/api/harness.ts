@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { createApp } from '../../src/api/app';
 import { createAuthenticate } from '../../src/api/auth';
+import { createOperators } from '../../src/api/operators';
 import type { Route } from '../../src/api/route';
 import { adminRoutes } from '../../src/api/routes/admin';
 import type { Config } from '../../src/config/config';
@@ -83,6 +84,7 @@ export async function startApi(
     authenticate: createAuthenticate({ db, adminKey: config.HOLDFAST_ADMIN_KEY, nowMs }),
     idempotency: { db, box, waitTimeoutMs },
     checkSignature: createSignatureCheck({ db, box, log: logger }),
+    operators: createOperators({ db, log: logger }),
     ...frame,
   });
   const server = createServer(app);

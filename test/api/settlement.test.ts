@@ -1,5 +1,6 @@
 /** The settlement report over rows of its own: days, merchants, CSV, and what is refused. */
 import { randomUUID } from 'node:crypto';
+import { openApiDocument } from '../../src/api/openapi';
 import { settlementRoutes } from '../../src/api/routes/settlement';
 import { createAccount } from '../../src/stores/channel-accounts';
 import { createMerchant } from '../../src/stores/merchants';
@@ -176,6 +177,28 @@ it('writes CSV that a spreadsheet reads and does not execute', async () => {
       `2026-01-30,${api.merchant.id},stripe,${accountId},USD,1,10000,0,0,0,0,0,0,320,9680,Harness,` +
       `"'=HYPERLINK(""x""),""y"""\r\n`,
   );
+});
+
+it.each([
+  ['/api/v1/settlement', () => api.merchantKey],
+  ['/api/v1/admin/settlement', () => api.config.HOLDFAST_ADMIN_KEY],
+])('has the columns of the CSV that the document shows for %s', async (path, key) => {
+  const { paths = {} } = openApiDocument(settlementRoutes({ db: api.db }), '1');
+  const [shown] = Object.values(paths[path]?.get?.responses ?? {}) as {
+    content: Record<string, { schema: { type: string }; example: string }>;
+  }[];
+  const { schema, example = '' } = shown?.content['text/csv'] ?? {};
+  expect(schema).toEqual({ type: 'string' });
+  const { text } = await api.request('GET', `${path}?date=2026-01-30&format=csv`, { key: key() });
+  expect(text.split('\r\n')[0]).toBe(example.split('\r\n')[0]);
+  expect(
+    new Set(
+      example
+        .trimEnd()
+        .split('\r\n')
+        .map((line) => line.split(',').length),
+    ).size,
+  ).toBe(1);
 });
 
 it('keeps a negative sum a number', async () => {

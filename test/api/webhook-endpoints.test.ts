@@ -268,9 +268,9 @@ describe('webhook endpoints', () => {
     harness.api.advanceMs(6_000);
     const path = `${ENDPOINTS}/${String(mine.json.data['id'])}`;
     expect((await harness.api.request('POST', ENDPOINTS, { key, json: { url: newUrl() } })).json.code).toBe(
-      'FORBIDDEN',
+      'MERCHANT_SUSPENDED',
     );
-    expect((await harness.api.request('POST', `${path}/test`, { key })).json.code).toBe('FORBIDDEN');
+    expect((await harness.api.request('POST', `${path}/test`, { key })).json.code).toBe('MERCHANT_SUSPENDED');
     expect((await harness.api.request('PATCH', path, { key, json: { url: newUrl() } })).status).toBe(200);
   });
 });

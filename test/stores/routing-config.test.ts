@@ -2,7 +2,7 @@
 import { compileConfig } from '../../src/domain/routing/config';
 import { BUILT_IN_CONFIG, DEFAULT_CHANNELS, DEFAULT_POLICY } from '../../src/domain/routing/default-config';
 import { estimateFee } from '../../src/domain/routing/cost';
-import { createAccount } from '../../src/stores/channel-accounts';
+import { createAccount, switchAccount } from '../../src/stores/channel-accounts';
 import { createMerchant } from '../../src/stores/merchants';
 import { createDatabase, withTransaction } from '../../src/stores/postgres';
 import type { Database } from '../../src/stores/postgres';
@@ -98,10 +98,13 @@ test('an account raises the version, and is there without its credentials and on
   expect(await readRoutingVersion(db)).toBe(before + 1);
   const expected = { id: made?.id, channel: 'stripe', world: 'live', merchantId: null };
   expect((await loadRoutingConfig(db)).accounts).toEqual([
-    { ...expected, contract: { multipleCaptures: true } },
+    { ...expected, contract: { multipleCaptures: true }, switchedOff: false },
   ]);
-  await db.query('UPDATE channel_accounts SET enabled = false');
+  await withTransaction(db, (tx) => switchAccount(tx, by, made?.id ?? '', false));
   expect(await readRoutingVersion(db)).toBe(before + 2);
+  expect((await loadRoutingConfig(db)).accounts).toMatchObject([{ id: made?.id, switchedOff: true }]);
+  await db.query('UPDATE channel_accounts SET enabled = false');
+  expect(await readRoutingVersion(db)).toBe(before + 3);
   expect((await loadRoutingConfig(db)).accounts).toEqual([]);
 });
 

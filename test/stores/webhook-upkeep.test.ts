@@ -111,6 +111,16 @@ test.each(['pending', 'retrying'])(
     expect(first?.givenUp?.error).toHaveLength(200);
     const again = await giveUpNotification(db, id, 'another reason');
     expect(again?.givenUp?.error).toBe(first?.givenUp?.error);
+    const words = await db.query('SELECT via, actor, action, after FROM admin_audit WHERE entity_id = $1', [
+      id,
+    ]);
+    const word = {
+      via: 'temporal',
+      actor: 'temporal',
+      action: 'signal.give_up',
+      after: { status: 'failed' },
+    };
+    expect(words.rows).toEqual([word]);
   },
 );
 

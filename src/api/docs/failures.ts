@@ -35,6 +35,8 @@ export const DETAILS: Readonly<Partial<Record<ErrorCode, ErrorDetails>>> = {
   CURRENCY_NOT_SUPPORTED: { channel: 'alipay', currency: 'USD' },
   AMOUNT_NOT_SUPPORTED: { channel: 'stripe', amount: 30, currency: 'USD' },
   CHANNEL_NOT_AVAILABLE: { channel: 'paypal' },
+  CHANNEL_SWITCHED_OFF: { channel: 'paypal' },
+  ADMIN_KEY_LIMIT: { limit: 200 },
   CHANNEL_DECLINED: {
     ...{ payment_no: 'PY20250124123456abcdefgh', decline_code: 'insufficient_funds', status: 'failed' },
   },
@@ -47,6 +49,9 @@ export const DETAILS: Readonly<Partial<Record<ErrorCode, ErrorDetails>>> = {
   WEBHOOK_ENDPOINT_LIMIT: { limit: 20 },
   WEBHOOK_ENDPOINT_EXISTS: { id: '7b0c4a52-8a0e-4c4b-9a3e-0a5f0d1f6a11' },
   LATE_PAYMENT_REFUNDED: { state: 'refunding' },
+  CUSTOMER_DATA_IN_USE: {
+    open: [{ kind: 'pre_auth', number: 'PA20250124001', status: 'requires_capture' }],
+  },
   ROUTING_CHANGED: { version: 12 },
   ROUTING_LIMIT: { limit: 1000 },
   ROUTING_FEE_EXISTS: { id: '7b0c4a52-8a0e-4c4b-9a3e-0a5f0d1f6a11' },

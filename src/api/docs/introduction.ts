@@ -76,6 +76,9 @@ export const TAGS: readonly { readonly name: string; readonly description: strin
     description: 'Whether your requests must be signed, and the secret they are signed with.',
   },
   { name: 'Channels', description: 'Where payment channels send their events. Not for merchants.' },
-  { name: 'Administration', description: 'For operators, with the admin key.' },
+  {
+    name: 'Administration',
+    description: 'For operators, with a key of theirs: each route says what role it needs.',
+  },
   { name: 'Health', description: 'Is it up, can it work, and what does it look like.' },
 ];

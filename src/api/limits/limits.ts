@@ -17,6 +17,8 @@ import type { TierLimiter } from '../../redis/tier-limiter';
 import type { Database } from '../../stores/postgres';
 import type { RequestObserver } from '../request-context';
 import { createAddressOf } from './client-address';
+import { createConnectionLimit } from './connection-limit';
+import type { AdmitConnection } from './connection-limit';
 import { createGuardedLimiter } from './guarded-limiter';
 import { createIpLimit } from './ip-limit';
 import type { IpLimit } from './ip-limit';
@@ -39,6 +41,8 @@ const PROCESS_ID_BYTES = 6;
 export interface Limits {
   readonly rateLimit: RateLimit;
   readonly observer: RequestObserver;
+  /** What the server asks of each connection. */
+  readonly admitConnection: AdmitConnection;
   readonly metrics: ApiMetrics;
   /** What the admin API shows and changes. */
   readonly tiers: TierDirectory;
@@ -75,16 +79,19 @@ export function createLimits(deps: LimitsDeps): Limits {
     ipLimit: createIpLimitOf(deps, share),
     ipLimitPerMinute: config.IP_LIMIT_PER_MINUTE,
   });
+  const admitConnection = createConnectionLimit(
+    createAddressOf(config.TRUSTED_PROXIES),
+    config.IP_MAX_CONNECTIONS,
+    () => metrics.connectionRefused(),
+  );
   const observer: RequestObserver = {
-    entered: () => load.entered(),
-    left(method, route, status, seconds) {
-      load.left();
-      metrics.request(method, route, status, seconds);
-    },
+    works: () => load.entered(),
+    rests: () => load.left(),
+    left: (method, route, status, seconds) => metrics.request(method, route, status, seconds),
   };
   let flushing: NodeJS.Timeout | undefined;
   return {
-    ...{ rateLimit, observer, metrics, tiers, stats, limiter: tierLimiter },
+    ...{ rateLimit, observer, admitConnection, metrics, tiers, stats, limiter: tierLimiter },
     start() {
       for (const part of [limiter, load, tiers, leases]) part.start();
       flushing = setInterval(() => void book.flush(), STATS_FLUSH_MS).unref();

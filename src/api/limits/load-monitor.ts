@@ -9,7 +9,7 @@ const RESOLUTION_MS = 20;
 export interface LoadMonitor {
   state(): LoadState;
   inFlight(): number;
-  /** A request has come; `left` when its connection is done with it, whatever became of it. */
+  /** A request is at work; `left` when it no longer is, whatever became of it. */
   entered(): void;
   left(): void;
   isShed(priority: Priority): boolean;

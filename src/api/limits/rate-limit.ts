@@ -18,6 +18,8 @@ import type { WarningWriter } from './warnings';
 export interface RateLimit {
   /** @throws HoldfastError RATE_LIMIT_EXCEEDED for an address that has sent too much without a valid key, OVERLOADED */
   beforeAuthentication(req: Parameters<IpLimit['blockedMs']>[0], route: Limited): void;
+  /** @throws HoldfastError RATE_LIMIT_EXCEEDED for an address that has sent too much without a valid key */
+  refuseBlocked(req: Parameters<IpLimit['blockedMs']>[0]): void;
   /** A request that named nobody, or no route. */
   noteStranger(req: Parameters<IpLimit['note']>[0]): void;
   /**
@@ -76,19 +78,23 @@ export function createRateLimit(deps: RateLimitDeps): RateLimit {
     else context.onClose = end;
   }
 
+  function refuseBlocked(req: Parameters<IpLimit['blockedMs']>[0]): void {
+    const blockedMs = ipLimit.blockedMs(req);
+    if (blockedMs === 0) return;
+    metrics.addressRefused();
+    throw addressRefusal(blockedMs, deps.ipLimitPerMinute);
+  }
+
   return {
     beforeAuthentication(req, { auth, priority }) {
       if (priority === 'exempt') return;
-      const blockedMs = ipLimit.blockedMs(req);
-      if (blockedMs > 0) {
-        metrics.addressRefused();
-        throw addressRefusal(blockedMs, deps.ipLimitPerMinute);
-      }
+      refuseBlocked(req);
       // Operators come in whatever the load: they are who can do something about it.
       if (auth !== 'merchant' || !load.isShed(priority)) return;
       metrics.shed(priority);
       throw overloaded();
     },
+    refuseBlocked,
     noteStranger: (req) => ipLimit.note(req),
     async admit(merchantId, priority, res) {
       const { tier, limits: full } = tiers.known(merchantId) ?? (await tiers.limitsOf(merchantId));

@@ -121,7 +121,7 @@ export const TIER_EXAMPLE = {
 export const MERCHANT_LIMITS_EXAMPLE = {
   ...{ merchant_id: MERCHANT_ID, tier: 'business', overrides: { ...NO_OVERRIDES, per_hour: 80_000 } },
   limits: { ...showLimits(DEFAULT_TIERS.business), per_hour: 80_000 },
-  ...{ updated_by: 'admin', updated_at: '2026-03-01T09:30:00.000Z' },
+  ...{ updated_by: 'ann', updated_at: '2026-03-01T09:30:00.000Z' },
 };
 export const USAGE_EXAMPLE = {
   ...{ merchant_id: MERCHANT_ID, tier: 'business' },

@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { CountedWindow } from '../../domain/limits/decision';
 import type { TierLimits } from '../../domain/limits/tiers';
 import type { Logger } from '../../observability/logger';
-import { appendRateLimitWarning } from '../../stores/outbox';
 import type { Database } from '../../stores/postgres';
+import { appendRateLimitWarning } from '../../stores/rate-limit-warnings';
 
 /** A merchant has at most one a minute: beyond this many, something else is wrong. */
 const MAX_WAITING = 1_000;

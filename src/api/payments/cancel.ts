@@ -1,5 +1,6 @@
 /** Cancel a payment: the record first, then the workflow's one slot, then the answer from the rows. */
 import type { PaymentOperation } from '../../domain/channel-call';
+import { BY_API } from '../../domain/commands';
 import { fail, HoldfastError } from '../../domain/errors';
 import { isPaymentClosed, paymentObject } from '../../domain/payment';
 import { paymentResultOf } from '../../domain/payment-call';
@@ -25,7 +26,7 @@ export async function cancelPayment(
   idem: IdempotentRequest,
 ): Promise<RouteAnswer> {
   return idem.runCommand(async (own) => {
-    const command: CancelPaymentCommand = { kind: 'cancel', commandId: own.recordId, by: 'api' };
+    const command: CancelPaymentCommand = { kind: 'cancel', commandId: own.recordId, by: BY_API };
     if (reason !== undefined) await keepCommandNote(deps.db, row.merchant_id, own.recordId, reason);
     const carried = await carryOut(deps, row, command, own).catch(async (error: unknown) => {
       const isRefused = error instanceof HoldfastError && error.code !== 'TEMPORARILY_UNAVAILABLE';

@@ -25,6 +25,7 @@ import type { IdempotentRequest, Ownership } from '../idempotency';
 import { refusalOfEnd } from '../pre-auth/ended';
 import type { MerchantCaller, RouteAnswer } from '../route';
 import { routingRequestOf } from '../routing/request';
+import { assertActive, assertTakesNew } from '../suspension';
 import type { PaymentDeps } from './deps';
 import type { CreatePaymentBody } from './schemas';
 import { showPayment } from './view';
@@ -35,11 +36,12 @@ export async function createPayment(
   body: CreatePaymentBody,
   idem: IdempotentRequest,
 ): Promise<RouteAnswer> {
-  if (caller.status === 'suspended')
-    throw fail('FORBIDDEN', undefined, 'This merchant is suspended: nothing new is taken.');
   const number = generateNumber('PY', new Date(), randomBytes(8));
   return idem.run(number, async (own) => {
     const paymentNo = own.number ?? number;
+    // A repeat is told what was begun before the suspension.
+    const isRepeat = async () => (await readPayment(deps.db, caller.merchantId, paymentNo)) !== undefined;
+    if (caller.status === 'suspended' && !(await isRepeat())) assertActive(caller);
     const request = routingRequestOf(deps, caller, body, 'payment', paymentNo);
     const choice = await chooseChannel(deps.router, deps.db, request);
     const { decision, channel } = choice;
@@ -47,16 +49,16 @@ export async function createPayment(
     const notifyOrigin = checkedNotifyOrigin(deps, body.notify_url);
     const order = { caller, body, paymentNo, decision, channel, account, notifyOrigin };
     await withTransaction(deps.db, (tx) => insertAll(deps, tx, own, order));
-    return answerFor(deps, caller.merchantId, paymentNo, own);
+    return answerFor(deps, order, own);
   });
 }
 
 /** Refuses, before anything is written, what this channel cannot take. */
 function eligibleAccount(
   { amount, currency }: CreatePaymentBody,
-  { channel, account }: Choice,
+  { channel, account: found }: Choice,
 ): ChosenAccount {
-  if (account === undefined) throw fail('CHANNEL_NOT_AVAILABLE', { channel });
+  const account = assertTakesNew(channel, found);
   const refusal = checkPaymentAmount(channel, { amount, currency }, account.contract);
   if (refusal !== undefined) throw new HoldfastError(refusal);
   return account;
@@ -137,15 +139,10 @@ function rowOf(
   };
 }
 
-async function answerFor(
-  deps: PaymentDeps,
-  merchantId: string,
-  paymentNo: string,
-  own: Ownership,
-): Promise<RouteAnswer> {
-  const known = own.takenOver ? await readPayment(deps.db, merchantId, paymentNo) : undefined;
-  const row =
-    known !== undefined && isAnswered(known) ? known : await awaitChannel(deps, merchantId, paymentNo, own);
+async function answerFor(deps: PaymentDeps, order: Order, own: Ownership): Promise<RouteAnswer> {
+  const { paymentNo } = order;
+  const known = own.takenOver ? await readPayment(deps.db, order.caller.merchantId, paymentNo) : undefined;
+  const row = known !== undefined && isAnswered(known) ? known : await awaitChannel(deps, order, own);
   if (isPaymentClosed(row.status)) {
     const refusal = refusalOfEnd({ ...row, channelNo: row.channel_payment_no }, { payment_no: paymentNo });
     if (refusal !== undefined) throw new HoldfastError(refusal);
@@ -168,16 +165,14 @@ function isAnswered(row: PaymentRow): boolean {
 /** Starts the workflow and waits for the channel's answer. Whatever goes wrong here, the payment is accepted: 202. */
 async function awaitChannel(
   deps: PaymentDeps,
-  merchantId: string,
-  paymentNo: string,
+  { caller: { merchantId }, paymentNo, body, channel }: Order,
   own: Ownership,
 ): Promise<PaymentRow> {
+  const { order_no: orderNo, currency, amount } = body;
+  const traits = { orderNo, channel, status: 'pending', currency, amount };
+  const object = { ...paymentObject({ merchantId, paymentNo }), traits };
   try {
-    await deps.gateway.awaitCreated(
-      paymentObject({ merchantId, paymentNo }),
-      own.recordId,
-      deps.waitTimeoutMs,
-    );
+    await deps.gateway.awaitCreated(object, own.recordId, deps.waitTimeoutMs);
   } catch (error) {
     deps.log.warn(
       { err: error, paymentNo },

@@ -1,6 +1,6 @@
 /** Capture and cancel: the record first, then the workflow's one slot, whose answer is what it wrote to the row. */
 import { resultOf } from '../../domain/channel-call';
-import { closedRefusal } from '../../domain/commands';
+import { BY_API, closedRefusal } from '../../domain/commands';
 import type { CancelCommand, CaptureCommand, CommandResult } from '../../domain/commands';
 import { fail, HoldfastError } from '../../domain/errors';
 import { holdObject, isClosed } from '../../domain/pre-auth';
@@ -37,7 +37,7 @@ export async function capturePreAuth(
       commandId: own.recordId,
       ...(fields.amount !== undefined ? { amount: fields.amount } : {}),
       ...(fields.final !== undefined ? { final: fields.final } : {}),
-      by: 'api',
+      by: BY_API,
     };
     const outcome = await carryOut(deps, row, command, own);
     if (outcome.kind === 'accepted') return acceptedAnswer(deps, await mustRead(deps, row));
@@ -52,7 +52,7 @@ export async function cancelPreAuth(
   idem: IdempotentRequest,
 ): Promise<RouteAnswer> {
   return idem.runCommand(async (own) => {
-    const command: CancelCommand = { kind: 'cancel', commandId: own.recordId, by: 'api' };
+    const command: CancelCommand = { kind: 'cancel', commandId: own.recordId, by: BY_API };
     if (fields.reason !== undefined)
       await keepCommandNote(deps.db, row.merchant_id, own.recordId, fields.reason);
     const outcome = await carryOut(deps, row, command, own).catch(async (error: unknown) => {

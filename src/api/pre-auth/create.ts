@@ -25,6 +25,7 @@ import { canonicalHash } from '../idempotency';
 import type { IdempotentRequest, Ownership } from '../idempotency';
 import type { MerchantCaller, RouteAnswer } from '../route';
 import { routingRequestOf } from '../routing/request';
+import { assertActive, assertTakesNew } from '../suspension';
 import type { PreAuthDeps } from './deps';
 import { refusalOfEnd } from './ended';
 import type { CreateBody } from './schemas';
@@ -38,11 +39,12 @@ export async function createPreAuth(
   body: CreateBody,
   idem: IdempotentRequest,
 ): Promise<RouteAnswer> {
-  if (caller.status === 'suspended')
-    throw fail('FORBIDDEN', undefined, 'This merchant is suspended: nothing new is taken.');
   const number = body.pre_auth_no ?? generateNumber('PA', new Date(), randomBytes(8));
   return idem.run(number, async (own) => {
     const preAuthNo = own.number ?? number;
+    // A repeat is told what was begun before the suspension.
+    const isRepeat = async () => (await readPreAuth(deps.db, caller.merchantId, preAuthNo)) !== undefined;
+    if (caller.status === 'suspended' && !(await isRepeat())) assertActive(caller);
     const request = routingRequestOf(deps, caller, body, 'pre_auth', preAuthNo);
     const choice = await chooseChannel(deps.router, deps.db, request);
     const { decision, channel } = choice;
@@ -51,15 +53,15 @@ export async function createPreAuth(
     const order = { caller, body, preAuthNo, decision, channel, account, notifyOrigin };
     const isNew = await withTransaction(deps.db, (tx) => insertAll(tx, own, order));
     // Whoever takes over a dead owner's request answers as that owner would have.
-    return answerFor(deps, caller.merchantId, preAuthNo, own, isNew || own.takenOver);
+    return answerFor(deps, order, own, isNew || own.takenOver);
   });
 }
 
 /** Refuses, before anything is written, what this channel cannot hold. */
-function eligibleAccount(body: CreateBody, { channel, account }: Choice): ChosenAccount {
+function eligibleAccount(body: CreateBody, { channel, account: found }: Choice): ChosenAccount {
   // What a channel can do without any account is the better answer where it can never hold money.
-  if (!capabilitiesOf(channel, account?.contract).preAuth) throw fail('PRE_AUTH_NOT_SUPPORTED', { channel });
-  if (account === undefined) throw fail('CHANNEL_NOT_AVAILABLE', { channel });
+  if (!capabilitiesOf(channel, found?.contract).preAuth) throw fail('PRE_AUTH_NOT_SUPPORTED', { channel });
+  const account = assertTakesNew(channel, found);
   const money = { amount: body.amount, currency: body.currency };
   const refusal = checkHoldAmount(channel, money, account.contract);
   if (refusal !== undefined) throw new HoldfastError(refusal);
@@ -153,14 +155,13 @@ function rowOf({ caller, body, preAuthNo, decision, channel, account }: Order, b
 
 async function answerFor(
   deps: PreAuthDeps,
-  merchantId: string,
-  preAuthNo: string,
+  order: Order,
   own: Ownership,
   isNew: boolean,
 ): Promise<RouteAnswer> {
-  const known = isNew ? undefined : await readPreAuth(deps.db, merchantId, preAuthNo);
-  const row =
-    known !== undefined && isAnswered(known) ? known : await awaitChannel(deps, merchantId, preAuthNo, own);
+  const { preAuthNo } = order;
+  const known = isNew ? undefined : await readPreAuth(deps.db, order.caller.merchantId, preAuthNo);
+  const row = known !== undefined && isAnswered(known) ? known : await awaitChannel(deps, order, own);
   if (isNew && isClosed(row.status)) {
     const refusal = refusalOfEnd({ ...row, channelNo: row.channel_pre_auth_no }, { pre_auth_no: preAuthNo });
     if (refusal !== undefined) throw new HoldfastError(refusal);
@@ -184,12 +185,14 @@ function isAnswered(row: PreAuthRow): boolean {
 /** Starts the workflow and waits for the channel's answer. Whatever goes wrong here, the hold is accepted: 202. */
 async function awaitChannel(
   deps: PreAuthDeps,
-  merchantId: string,
-  preAuthNo: string,
+  { caller: { merchantId }, preAuthNo, body, channel }: Order,
   own: Ownership,
 ): Promise<PreAuthRow> {
+  const { order_no: orderNo, currency, amount } = body;
+  const traits = { orderNo, channel, status: 'processing', currency, amount };
+  const object = { ...holdObject({ merchantId, preAuthNo }), traits };
   try {
-    await deps.gateway.awaitCreated(holdObject({ merchantId, preAuthNo }), own.recordId, deps.waitTimeoutMs);
+    await deps.gateway.awaitCreated(object, own.recordId, deps.waitTimeoutMs);
   } catch (error) {
     deps.log.warn(
       { err: error, preAuthNo },

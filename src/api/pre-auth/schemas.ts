@@ -32,7 +32,7 @@ export const createBody = (minExpiresInSeconds: number) =>
   z.strictObject({
     channel: channel.optional().describe('Chosen by Holdfast when absent'),
     pre_auth_no: number.optional().describe('Your own number; generated when absent'),
-    order_no: number,
+    order_no: number.describe('Your own number of the order: operators search by it, so no personal data'),
     amount: amount.describe('Minor units: 50000 is 500.00 USD'),
     currency,
     customer_email: z.email().max(254).optional(),

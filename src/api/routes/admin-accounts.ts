@@ -46,7 +46,7 @@ const credentials = {
   }),
 };
 
-const accountView = z.object({
+export const accountView = z.object({
   id: uuid,
   channel: z.string(),
   world,
@@ -54,10 +54,11 @@ const accountView = z.object({
   name: z.string(),
   contract: z.object(contract.shape),
   enabled: z.boolean(),
+  switched_off_at: z.iso.datetime().nullable().describe('Since then it takes nothing new'),
   created_at: z.iso.datetime(),
 });
 
-function showAccount(account: accounts.ChannelAccountSummary): unknown {
+export function showAccount(account: accounts.ChannelAccountSummary): unknown {
   return {
     id: account.id,
     channel: account.channel,
@@ -66,6 +67,7 @@ function showAccount(account: accounts.ChannelAccountSummary): unknown {
     name: account.name,
     contract: account.contract,
     enabled: account.enabled,
+    switched_off_at: account.switchedOffAt?.toISOString() ?? null,
     created_at: account.createdAt.toISOString(),
   };
 }

@@ -188,6 +188,7 @@ function usageRoutes(deps: AdminLimitsDeps): Route[] {
   });
   const unblock = defineRoute({
     ...admin,
+    role: 'operator',
     method: 'post',
     path: `${PATH}/unblock`,
     summary: 'Let a merchant begin anew',

@@ -71,6 +71,7 @@ export function reconciliationRoutes({ db }: { readonly db: Database }): Route[]
   });
   const resolve = defineRoute({
     ...admin,
+    role: 'operator',
     method: 'post',
     idempotent: true,
     path: `${PATH}/{id}/resolve`,

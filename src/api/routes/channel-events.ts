@@ -4,7 +4,7 @@ import { ChannelFault, CHANNELS, InvalidEventSignature } from '../../domain/chan
 import type { ChannelAdapter, InboundEvent } from '../../domain/channel';
 import { fail } from '../../domain/errors';
 import type { Logger } from '../../observability/logger';
-import type { AccountDirectory } from '../../stores/account-directory';
+import type { OpenAccountDirectory } from '../../stores/account-directory';
 import {
   EVENT_BODY_PURPOSE,
   markProcessed,
@@ -25,7 +25,7 @@ export interface ChannelEventDeps {
   readonly db: Database;
   readonly box: SecretBox;
   readonly log: Logger;
-  readonly accounts: AccountDirectory;
+  readonly accounts: OpenAccountDirectory;
   readonly workflows: Pick<ObjectGateway, 'resync'>;
 }
 
@@ -40,6 +40,7 @@ export function channelEventRoutes(deps: ChannelEventDeps): Route[] {
     description: 'Called by the channel, not by merchants; authenticated by the signature of the event.',
     request: { params: z.strictObject({ channel: z.enum(CHANNELS), account: z.uuid() }) },
     rawBody: { maxBytes: MAX_EVENT_BYTES },
+    isKnown: ({ account }) => deps.accounts.isKnown(String(account)),
     responses: {
       200: {
         description: 'Stored. Where the channel asks for other words (Alipay: the text `success`), these.',
@@ -47,7 +48,7 @@ export function channelEventRoutes(deps: ChannelEventDeps): Route[] {
         schema: z.object({ received: z.literal(true) }),
       },
     },
-    errors: ['NOT_FOUND', 'SIGNATURE_INVALID', 'TEMPORARILY_UNAVAILABLE'],
+    errors: ['NOT_FOUND', 'RATE_LIMIT_EXCEEDED', 'SIGNATURE_INVALID', 'TEMPORARILY_UNAVAILABLE'],
     async handler({ params, rawBody, headers }) {
       const adapter = await deps.accounts(params.account);
       if (adapter === undefined || adapter.channel !== params.channel) throw fail('NOT_FOUND');

@@ -101,25 +101,6 @@ export function healthRoutes(checks: HealthChecks, timeoutMs = CHECK_TIMEOUT_MS)
   return [healthz, readyz];
 }
 
-/** @param page what Prometheus reads, and its content type */
-export function metricsRoute(metrics: { contentType: string; page: () => Promise<string> }): Route {
-  return defineRoute({
-    method: 'get',
-    path: '/metrics',
-    priority: 'exempt',
-    summary: 'What Prometheus reads: the process, its requests, its limits',
-    tag: 'Health',
-    auth: 'none',
-    request: {},
-    responses: { 200: { description: 'The text format of Prometheus', contentType: 'text/plain' } },
-    errors: [],
-    async handler() {
-      const { contentType } = metrics;
-      return { status: 200, raw: { contentType, body: await metrics.page() } };
-    },
-  });
-}
-
 /** @param document the OpenAPI document; asked for once, at the first request */
 export function openApiRoute(document: () => unknown): Route {
   let body: Buffer | undefined;

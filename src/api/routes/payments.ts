@@ -45,7 +45,8 @@ function createRoute(deps: PaymentDeps): Route {
       202: accepted,
     },
     errors: [
-      'FORBIDDEN',
+      'MERCHANT_SUSPENDED',
+      'CHANNEL_SWITCHED_OFF',
       'CURRENCY_NOT_SUPPORTED',
       'AMOUNT_NOT_SUPPORTED',
       'CHANNEL_NOT_AVAILABLE',

@@ -71,7 +71,8 @@ function createRoute(deps: PreAuthDeps): Route {
       202: accepted,
     },
     errors: [
-      'FORBIDDEN',
+      'MERCHANT_SUSPENDED',
+      'CHANNEL_SWITCHED_OFF',
       'PRE_AUTH_CONFLICT',
       'PRE_AUTH_NOT_SUPPORTED',
       'CURRENCY_NOT_SUPPORTED',

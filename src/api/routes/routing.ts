@@ -5,6 +5,7 @@ import { defineRoute } from '../route';
 import type { Route } from '../route';
 import { DECISION_EXAMPLE, decisionView, showDecision } from '../routing/decision-view';
 import { quoteBody, quoteRequestOf } from '../routing/quote';
+import { assertActive } from '../suspension';
 
 export interface RoutingApiDeps {
   readonly router: Pick<Router, 'quote'>;
@@ -25,8 +26,9 @@ export function routingRoutes(deps: RoutingApiDeps): Route[] {
         'way: a small share tries other channels (explored, probe), and its own number shares it out between equals.',
       request: { body: quoteBody },
       responses: { 200: { description: 'The decision', schema: decisionView, example: DECISION_EXAMPLE } },
-      errors: [],
+      errors: ['MERCHANT_SUSPENDED'],
       handler: ({ caller, body }) => {
+        assertActive(caller);
         const decision = deps.router.quote(quoteRequestOf(deps, caller, body), body.mode);
         return Promise.resolve({ status: 200, data: showDecision(decision) });
       },

@@ -41,7 +41,7 @@ function collectionRoutes(deps: WebhookApiDeps): Route[] {
         example: schemas.NEW_ENDPOINT_EXAMPLE,
       },
     },
-    errors: [...URL_ERRORS, 'WEBHOOK_ENDPOINT_LIMIT'],
+    errors: [...URL_ERRORS, 'WEBHOOK_ENDPOINT_LIMIT', 'MERCHANT_SUSPENDED'],
     handler: ({ caller, body, idem }) => endpoints.createEndpoint(deps, caller, body, idem),
   });
   const list = defineRoute({
@@ -147,6 +147,7 @@ function secretRoutes(deps: WebhookApiDeps): Route[] {
       'WEBHOOK_URL_NOT_ALLOWED',
       'WEBHOOK_ENDPOINT_IMPLICIT',
       'WEBHOOK_ENDPOINT_DISABLED',
+      'MERCHANT_SUSPENDED',
     ],
     handler: ({ caller, params, idem }) => endpoints.sendTestEvent(deps, caller, params.id, idem),
   });

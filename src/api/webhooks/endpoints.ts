@@ -11,6 +11,7 @@ import { findNotificationOfEvent } from '../../stores/webhook-notifications';
 import { checkWebhookUrl } from '../../webhooks/ssrf-guard';
 import type { IdempotentRequest } from '../idempotency';
 import type { MerchantCaller, RouteAnswer } from '../route';
+import { assertActive } from '../suspension';
 import { wakeWorkflows } from './deps';
 import type { WebhookApiDeps } from './deps';
 import type { EndpointBody, EndpointPatch } from './schemas';
@@ -170,11 +171,6 @@ export async function sendTestEvent(
     deps.ringOutbox();
     return { status: 201, data: showNotification(notification), message: 'Test event on its way' };
   });
-}
-
-function assertActive(caller: MerchantCaller): void {
-  if (caller.status === 'suspended')
-    throw fail('FORBIDDEN', undefined, 'This merchant is suspended: nothing new is taken.');
 }
 
 function assertUrlAllowed(deps: WebhookApiDeps, url: string): void {

@@ -27,6 +27,10 @@ export const ERROR_SENTENCES = {
     zh: '没有提供有效的 API 密钥。请发送 "Authorization: Bearer hf_..."。',
   },
   FORBIDDEN: { en: 'This key may not do that.', zh: '该密钥无权执行此操作。' },
+  MERCHANT_SUSPENDED: {
+    en: 'This merchant is suspended: nothing new is taken. What exists goes on.',
+    zh: '该商户已被暂停：不再受理新的请求。已有的业务照常进行。',
+  },
   NOT_FOUND: { en: 'There is no such object.', zh: '没有这个对象。' },
   ROUTE_NOT_FOUND: { en: 'There is no such address.', zh: '没有这个地址。' },
   METHOD_NOT_ALLOWED: { en: 'This address does not take that method.', zh: '该地址不支持这种请求方法。' },
@@ -94,6 +98,10 @@ export const ERROR_SENTENCES = {
     zh: '该渠道无法表示或不接受这个金额。',
   },
   CHANNEL_NOT_AVAILABLE: { en: 'No account is set up for this channel.', zh: '该渠道没有配置账户。' },
+  CHANNEL_SWITCHED_OFF: {
+    en: 'The account at this channel is switched off: it takes nothing new.',
+    zh: '该渠道的账户已停用：不再受理新的请求。',
+  },
   CHANNEL_ACCOUNT_EXISTS: {
     en: 'An enabled account of this channel exists already for this owner and world.',
     zh: '该所有者在这个环境中已有一个启用的该渠道账户。',
@@ -110,6 +118,14 @@ export const ERROR_SENTENCES = {
   ORDER_ALREADY_PAID: {
     en: 'This order is paid; details name the payment or hold.',
     zh: '该订单已支付；details 给出对应的支付或预授权。',
+  },
+  ADMIN_KEY_EXISTS: {
+    en: 'An admin key that works has this name already.',
+    zh: '已有一个有效的管理密钥使用此名称。',
+  },
+  ADMIN_KEY_LIMIT: {
+    en: 'As many admin keys work as may; details.limit says how many. Revoke one first.',
+    zh: '有效的管理密钥已达上限；details.limit 给出上限。请先吊销一个。',
   },
   WEBHOOK_URL_NOT_ALLOWED: {
     en: 'This notify_url may not be used; details.reason says why.',
@@ -154,6 +170,10 @@ export const ERROR_SENTENCES = {
   ROUTING_FEE_EXISTS: {
     en: 'A price for exactly this channel, account, currency and country exists; details.id names it.',
     zh: '该渠道、账户、币种和国家的费率已存在；details.id 给出其编号。',
+  },
+  CUSTOMER_DATA_IN_USE: {
+    en: 'Something of this customer is not closed yet, so the data are still needed; details.open names it. Nothing of that was erased.',
+    zh: '该客户还有未结束的事项，其数据仍需使用；details.open 列出这些事项。相关数据没有删除。',
   },
   SIGNATURE_INVALID: { en: 'The signature of this event is not valid.', zh: '该事件的签名无效。' },
   REQUEST_SIGNATURE_REQUIRED: {

@@ -37,6 +37,7 @@ const OWN: readonly Sentence[] = [
   { en: 'is not within {from} and {to}', zh: '不在 {from} 至 {to} 之间' },
   { en: 'is a key of the {world} world', zh: '是 {world} 环境的密钥' },
   { en: 'is no merchant', zh: '不是已有的商户' },
+  { en: 'is a name that no key may have', zh: '是密钥不能使用的名称' },
   { en: 'the merchant id belongs to the {world} world', zh: '该商户号属于 {world} 环境' },
   { en: 'is not allowed: {reason}', zh: '不被允许：{reason}' },
   { en: 'is no account at this channel', zh: '不是该渠道的账户' },
@@ -58,6 +59,10 @@ const OWN: readonly Sentence[] = [
   {
     en: 'is needed for amounts: minor units are of a currency',
     zh: '有金额时必填：最小货币单位属于某个币种',
+  },
+  {
+    en: 'must name the customer by exactly one of customer_email, order_no, payment_no and pre_auth_no',
+    zh: '必须且只能用 customer_email、order_no、payment_no、pre_auth_no 之一指明客户',
   },
   { en: 'must set mode, smart or both', zh: '必须设置 mode 或 smart，或两者' },
 ];

@@ -3,7 +3,7 @@ import type { Sentence } from './sentence';
 
 /** In the place of a code's own sentence, or in `details.reason`. */
 export const REFUSAL_SENTENCES: readonly Sentence[] = [
-  { en: 'This merchant is suspended: nothing new is taken.', zh: '该商户已被暂停：不再受理新的请求。' },
+  { en: 'This needs an admin key with the role {role}.', zh: '此操作需要角色为 {role} 的管理密钥。' },
   { en: 'Send the body without a Content-Encoding.', zh: '请不要用 Content-Encoding 压缩请求体。' },
   { en: 'The request has no Host header.', zh: '请求没有 Host 请求头。' },
   { en: 'The bytes sent are no HTTP/1.1 request.', zh: '发送的内容不是 HTTP/1.1 请求。' },

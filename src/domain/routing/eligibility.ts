@@ -26,6 +26,7 @@ export function exclusionOf(channel: CompiledChannel, question: EligibilityQuest
   const account = accounts?.get(id);
   if (accounts !== undefined && account === undefined)
     return no('no_account', 'the merchant has no account there');
+  if (account?.switchedOff === true) return no('account_switched_off', 'the account there is switched off');
   const contract = account?.contract ?? NO_CONTRACT;
   return (
     capabilityExclusion(channel, request, contract) ??

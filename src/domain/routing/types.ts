@@ -117,6 +117,8 @@ export interface RoutingAccount {
   /** null: the platform's, for every merchant without one of its own at this channel. */
   readonly merchantId: string | null;
   readonly contract: ChannelContract;
+  /** It takes nothing new, and nothing takes its place. */
+  readonly switchedOff?: boolean;
 }
 
 /** What is set for one merchant; absent: as for all. */
@@ -194,6 +196,7 @@ export const EXCLUSION_CODES = [
   'not_automatic',
   'not_allowed',
   'no_account',
+  'account_switched_off',
   'pre_auth_not_supported',
   'multiple_captures_not_supported',
   'currency_not_supported',

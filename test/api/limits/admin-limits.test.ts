@@ -154,7 +154,7 @@ describe("a merchant's own limits", () => {
       overrides: { concurrency: 2_000, burst: null },
     });
     const mine = { ...NO_OVERRIDES, concurrency: 2_000 };
-    expect(put.json.data).toMatchObject({ tier: 'business', overrides: mine, updated_by: 'admin' });
+    expect(put.json.data).toMatchObject({ tier: 'business', overrides: mine, updated_by: 'root' });
     expect(put.json.data).toMatchObject({ limits: { ...BUSINESS, concurrency: 2_000 } });
     expect((await ask('GET', of('/limits'))).json.data).toEqual(put.json.data);
     const changed = { tier: 'business', limits: { ...business, concurrency: 2_000 } };

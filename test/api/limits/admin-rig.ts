@@ -42,7 +42,7 @@ export interface AuditRow {
   readonly after: object | null;
 }
 
-const AUDIT = `SELECT action, entity, before, after FROM admin_audit WHERE entity_id = $1 AND actor = 'admin' ORDER BY id`;
+const AUDIT = `SELECT action, entity, before, after FROM admin_audit WHERE entity_id = $1 AND actor = 'root' AND key_id IS NULL AND params IS NULL ORDER BY id`;
 
 /** The address of a merchant in the admin API. */
 export const merchantPath = (id: string, rest = '') => `/api/v1/admin/merchants/${id}${rest}`;

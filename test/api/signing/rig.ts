@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import { z } from 'zod';
 import { createApp } from '../../../src/api/app';
 import { createAuthenticate } from '../../../src/api/auth';
+import { createOperators } from '../../../src/api/operators';
 import { defineRoute } from '../../../src/api/route';
 import type { Route } from '../../../src/api/route';
 import { requestSigningRoutes } from '../../../src/api/routes/request-signing';
@@ -93,6 +94,7 @@ export async function startSigningRig(): Promise<SigningRig> {
       authenticate: createAuthenticate({ db, adminKey, nowMs }),
       idempotency: { db, box, waitTimeoutMs: 5_000 },
       checkSignature: createSignatureCheck({ db, box, log: logger, nowMs }),
+      operators: createOperators({ db, log: logger }),
       ...limits.frame,
     });
     const server = createServer(app);

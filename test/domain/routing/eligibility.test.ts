@@ -86,6 +86,20 @@ describe('accounts', () => {
     ["another merchant's", [{ ...account, merchantId: 'merchant-2' }], 'no_account'],
     ['of the other world', [{ ...account, world: 'live' }], 'no_account'],
     ['none', [], 'no_account'],
+    ['switched off', [{ ...account, switchedOff: true }], 'account_switched_off'],
+    [
+      "the merchant's own switched off: the platform's does not take its place",
+      [{ ...account, id: 'a2', merchantId: 'merchant-1', switchedOff: true }, account],
+      'account_switched_off',
+    ],
+    [
+      "the platform's switched off: the merchant's own does not mind",
+      [
+        { ...account, id: 'a2', merchantId: 'merchant-1' },
+        { ...account, switchedOff: true },
+      ],
+      undefined,
+    ],
   ])('%s', (_what, accounts, code) => expect(codeOf(accounts, {})).toBe(code));
 
   test("a contract adds to what the channel can do, the merchant's own before the platform's", () => {
@@ -101,6 +115,6 @@ describe('accounts', () => {
 
 test('every code has been seen', () => {
   const seen = new Set(ROWS.map(([, , , code]) => code));
-  const elsewhere = ['no_account', 'amount_not_expressible', 'out_of_service'];
+  const elsewhere = ['no_account', 'account_switched_off', 'amount_not_expressible', 'out_of_service'];
   expect(EXCLUSION_CODES.filter((code) => !seen.has(code)).sort()).toEqual(elsewhere.sort());
 });

@@ -10,7 +10,15 @@ const UUID = '7b0c4a52-8a0e-4c4b-9a3e-0a5f0d1f6a11';
 
 /** Of parameters that an address or a query must have, by name. */
 export const PARAMETER_EXAMPLES: Readonly<Record<string, unknown>> = {
-  ...{ id: UUID, account: UUID, key_id: UUID, fee_id: UUID, rule_id: UUID, merchant_id: UUID },
+  ...{
+    id: UUID,
+    account: UUID,
+    key_id: UUID,
+    fee_id: UUID,
+    rule_id: UUID,
+    merchant_id: UUID,
+    account_id: UUID,
+  },
   late_payment_id: '6b0f2a52-8c64-4c3e-9d56-2b6f8f5f2f0e',
   channel: 'stripe',
   name: 'business',

@@ -1,4 +1,4 @@
-/** What operators ask with the admin key, reports, channels' events, and the state of the process. */
+/** What operators ask with their keys, reports, channels' events, and the state of the process. */
 import { DECISION_EXAMPLE } from '../../routing/decision-view';
 import { pageOf } from './types';
 import type { ExamplesByRoute } from './types';
@@ -15,7 +15,7 @@ const merchantOf = (world: 'live' | 'test') => ({
 const KEY = { id: ID, name: 'shop server', display: 'hf_live_9aBc', created_at: AT, revoked_at: null };
 const CHANNEL_ACCOUNT = {
   ...{ id: ACCOUNT_ID, channel: 'stripe', world: 'live', merchant_id: null, name: 'Platform' },
-  ...{ contract: { multipleCaptures: true }, enabled: true, created_at: AT },
+  ...{ contract: { multipleCaptures: true }, enabled: true, switched_off_at: null, created_at: AT },
 };
 
 const MERCHANTS: ExamplesByRoute = {
@@ -49,6 +49,37 @@ const MERCHANTS: ExamplesByRoute = {
     responses: { 201: CHANNEL_ACCOUNT },
   },
   'get /api/v1/admin/channel-accounts': { responses: { 200: pageOf(CHANNEL_ACCOUNT) } },
+  'put /api/v1/admin/merchants/{merchant_id}/status': {
+    request: { status: 'suspended' },
+    responses: { 200: { ...merchantOf('live'), status: 'suspended' } },
+  },
+  'put /api/v1/admin/channel-accounts/{account_id}/switch': {
+    request: { on: false },
+    responses: { 200: { ...CHANNEL_ACCOUNT, switched_off_at: AT } },
+  },
+};
+
+const ADMIN_KEY = {
+  ...{ id: ID, name: 'ann', role: 'operator', display: 'hf_admin_9aBc', created_by: 'root' },
+  ...{ created_at: AT, revoked_at: null, revoked_by: null },
+};
+const AUDITED = {
+  ...{ id: 42, via: 'api', actor: 'ann', key_id: ID, role: 'operator', request_id: ID },
+  ...{ action: 'post /api/v1/admin/merchants/{merchant_id}/unblock', entity: 'merchant' },
+  ...{ entity_id: MERCHANT_ID, params: { merchant_id: MERCHANT_ID }, before: null, after: null },
+  ...{ status: 200, code: 'SUCCESS', created_at: AT },
+};
+
+const OPERATORS: ExamplesByRoute = {
+  'post /api/v1/admin/keys': {
+    request: { name: 'ann', role: 'operator' },
+    responses: { 201: { ...ADMIN_KEY, key: 'hf_admin_9aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789012' } },
+  },
+  'get /api/v1/admin/keys': { responses: { 200: pageOf(ADMIN_KEY) } },
+  'delete /api/v1/admin/keys/{key_id}': {
+    responses: { 200: { ...ADMIN_KEY, revoked_at: AT, revoked_by: 'root' } },
+  },
+  'get /api/v1/admin/audit': { responses: { 200: pageOf(AUDITED) } },
 };
 
 const LIMITS: ExamplesByRoute = {
@@ -58,6 +89,9 @@ const LIMITS: ExamplesByRoute = {
   'patch /api/v1/admin/merchants/{merchant_id}': { request: { tier: 'business' } },
   'put /api/v1/admin/merchants/{merchant_id}/limits': {
     request: { tier: 'business', overrides: { per_hour: 80000 } },
+  },
+  'post /api/v1/admin/merchants/{merchant_id}/erase-customer': {
+    request: { customer_email: 'guest@example.com' },
   },
   'put /api/v1/request-signing': { request: { mode: 'required' } },
   'post /api/v1/request-signing/rotate': { request: { overlap_hours: 24 } },
@@ -115,7 +149,7 @@ const ROUTING: ExamplesByRoute = {
   [`get ${PATH}/audit`]: {
     responses: {
       200: pageOf({
-        ...{ id: 7, version: 12, actor: 'admin', request_id: ID, action: 'replace', entity: 'fee' },
+        ...{ id: 7, version: 12, actor: 'ann', request_id: ID, action: 'replace', entity: 'fee' },
         ...{ entity_id: ID, before: { basis_points: 300 }, after: { basis_points: 290 }, created_at: AT },
       }),
     },
@@ -136,19 +170,26 @@ const SETTLED_TOTAL = {
   ...{ currency: 'USD', captured: 82000, late_received: 0, refunded: 20000, disputes_lost: 0 },
   ...{ fees: 2438, net: 59562 },
 };
-const SETTLED_CSV =
-  'date,merchant_id,channel,account_id,currency,captures_count,captures_amount,...\n' +
-  `2025-01-24,${MERCHANT_ID},stripe,${ACCOUNT_ID},USD,2,82000,...\n`;
+const SETTLED_CSV = [
+  'date,merchant_id,channel,channel_account_id,currency,captures_count,captures_amount,late_count,late_amount,' +
+    'refunds_count,refunds_amount,disputes_lost_count,disputes_lost_amount,fees,net',
+  `2025-01-24,${MERCHANT_ID},stripe,${ACCOUNT_ID},USD,2,82000,0,0,1,20000,0,0,2438,59562`,
+];
 const DISCREPANCY = {
   ...{ id: ID, merchant_id: MERCHANT_ID, object_kind: 'pre_auth', object_no: 'PA20250124001' },
   ...{ channel: 'stripe', field: 'amount_captured', ours: '32000', theirs: '30000', state: 'open' },
   ...{ first_seen: AT, last_seen: AT, resolved_at: null, resolved_by: null },
 };
-const settlementOf = (row: object) => ({
+/** @param names the columns that only operators have, and what stands in them */
+const settlementOf = (row: object, ...names: readonly string[]) => ({
   responses: {
     200: { date: '2025-01-24', is_complete: true, items: [row], totals: [SETTLED_TOTAL] },
   },
-  also: { 'text/csv': SETTLED_CSV },
+  also: {
+    'text/csv':
+      SETTLED_CSV.map((line, at) => [line, ...names.slice(2 * at, 2 * at + 2)].join(',')).join('\r\n') +
+      '\r\n',
+  },
 });
 
 const REPORTS: ExamplesByRoute = {
@@ -162,11 +203,10 @@ const REPORTS: ExamplesByRoute = {
     },
   },
   'get /api/v1/settlement': settlementOf(SETTLED),
-  'get /api/v1/admin/settlement': settlementOf({
-    ...SETTLED,
-    merchant_name: 'Grand Hotel',
-    account_name: 'Platform',
-  }),
+  'get /api/v1/admin/settlement': settlementOf(
+    { ...SETTLED, merchant_name: 'Grand Hotel', account_name: 'Platform' },
+    ...['merchant_name', 'account_name', 'Grand Hotel', 'Platform'],
+  ),
   'get /api/v1/admin/discrepancies': { responses: { 200: pageOf(DISCREPANCY) } },
   'post /api/v1/admin/discrepancies/{id}/resolve': {
     request: { by: 'ann', reason: 'captured by hand in the dashboard' },
@@ -193,6 +233,7 @@ const PROCESS: ExamplesByRoute = {
 
 export const OPERATOR_EXAMPLES: ExamplesByRoute = {
   ...MERCHANTS,
+  ...OPERATORS,
   ...LIMITS,
   ...ROUTING,
   ...REPORTS,
