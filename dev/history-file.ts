@@ -23,9 +23,18 @@ function isSticky(queue: unknown): queue is { kind: string; name: string } {
   return (queue as { kind?: unknown } | null)?.kind === 'TASK_QUEUE_KIND_STICKY';
 }
 
-/** @returns how many events it has */
+/** What the codec names the encoding of a payload it has sealed, as it stands in a history. */
+const SEALED = Buffer.from('binary/encrypted').toString('base64');
+
+/**
+ * @returns how many events it has
+ * @throws Error when it is encrypted: nobody could replay it who has not the keys
+ */
 export function writeHistory(name: string, recorded: Parameters<typeof historyToJSON>[0]): number {
-  const history = JSON.parse(historyToJSON(recorded)) as { events: unknown[] };
+  const text = historyToJSON(recorded);
+  if (text.includes(SEALED))
+    throw new Error(`${name} is encrypted: record on a stack with HOLDFAST_PAYLOAD_ENCRYPTION=false`);
+  const history = JSON.parse(text) as { events: unknown[] };
   writeFileSync(join(TARGET, `${name}.json`), `${JSON.stringify(withoutMachine(history), null, 1)}\n`);
   return history.events.length;
 }

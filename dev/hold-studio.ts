@@ -19,7 +19,7 @@ const POLL_MS = 50;
 
 const config = loadConfig();
 const foundation = createFoundation(config, createLogger('record', 'warn'));
-const temporal = createLazyTemporalClient();
+const temporal = createLazyTemporalClient(config);
 const apiUrl = `http://${config.API_HOST}:${config.API_PORT}`;
 const sandboxUrl = config.STRIPE_API_BASE;
 

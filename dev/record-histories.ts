@@ -12,16 +12,21 @@ import { createLogger } from '../src/observability/logger';
 import { temporalSettings } from '../src/runtime';
 import { registerSearchAttributes } from '../src/temporal/search-attributes';
 import { createWebhookGateway } from '../src/temporal/webhook-gateway';
-import { WEBHOOK_SWEEP_WORKFLOW, webhookDeliveryWorkflowId } from '../src/workflows/messages';
+import {
+  RETENTION_WORKFLOW,
+  WEBHOOK_SWEEP_WORKFLOW,
+  webhookDeliveryWorkflowId,
+} from '../src/workflows/messages';
 import { APPROVAL_PATHS } from './approval-history-paths';
 import { FAILOVER_PATHS } from './failover-history-paths';
+import { FINDABLE_PATHS } from './findable-history-paths';
 import { writeHistory } from './history-file';
 import { HISTORY_PATHS } from './history-paths';
 import type { HistoryScript } from './history-script';
 import { PAYMENT_PATHS } from './payment-history-paths';
 import { REFUND_PATHS } from './refund-history-paths';
 import { workflowBundle } from './stack/bundle';
-import { DELIVERY_PATHS, SWEEP_PATH } from './webhook-history-paths';
+import { DELIVERY_PATHS, RETENTION_PATH, SWEEP_PATH } from './webhook-history-paths';
 
 const TASK_QUEUE = `record-${process.pid}`;
 const CLOSE_TIMEOUT_MS = 60_000;
@@ -60,6 +65,7 @@ const activities = {
   startOverdueRetries: () => Promise.resolve({ overdue: 3, started: 3 }),
   endUndeliverable: () => Promise.resolve({ deleted: 0, disabled: 2 }),
   deleteOutdated: () => Promise.resolve({ notifications: 1_000, leases: 1, endpoints: 1 }),
+  deleteOutdatedRows: () => Promise.resolve({ events: 1_000, notifications: 1 }),
 };
 
 const DELIVERIES: readonly HistoryScript[] = DELIVERY_PATHS.map((path) => ({
@@ -91,7 +97,10 @@ const DELIVERIES: readonly HistoryScript[] = DELIVERY_PATHS.map((path) => ({
   },
 }));
 
-const SCRIPTS = [...APPROVAL_PATHS, ...PAYMENT_PATHS, ...FAILOVER_PATHS, ...REFUND_PATHS, ...DELIVERIES];
+const SCRIPTS = [
+  ...[...APPROVAL_PATHS, ...PAYMENT_PATHS, ...FAILOVER_PATHS, ...REFUND_PATHS, ...FINDABLE_PATHS],
+  ...DELIVERIES,
+];
 
 async function keep(path: { name: string; ends?: string }, workflow: WorkflowHandle): Promise<void> {
   const ended: unknown = await Promise.race([workflow.result(), sleep(CLOSE_TIMEOUT_MS, 'timed out')]);
@@ -112,10 +121,9 @@ async function record(client: Client, script: HistoryScript): Promise<void> {
   await keep(script, workflow);
 }
 
-async function recordSweep(client: Client): Promise<void> {
-  const workflowId = `record-sweep/${randomUUID()}`;
-  const workflow = await client.workflow.start(WEBHOOK_SWEEP_WORKFLOW, { workflowId, taskQueue: TASK_QUEUE });
-  await keep({ name: SWEEP_PATH }, workflow);
+async function recordUpkeep(client: Client, type: string, name: string, args: unknown[]): Promise<void> {
+  const workflowId = `record-${name}/${randomUUID()}`;
+  await keep({ name }, await client.workflow.start(type, { workflowId, taskQueue: TASK_QUEUE, args }));
 }
 
 async function main(): Promise<void> {
@@ -124,14 +132,17 @@ async function main(): Promise<void> {
   const connection = await NativeConnection.connect(connectionOptions);
   const client = new Client({ connection, namespace });
   await registerSearchAttributes(client);
-  const codePath = await workflowBundle();
+  const codePath = await workflowBundle({});
   const parts = { connection, namespace, taskQueue: TASK_QUEUE, activities, workflowBundle: { codePath } };
   const worker = await Worker.create(parts);
   const wanted = process.argv.slice(2);
   const isWanted = ({ name }: { name: string }) => wanted.length === 0 || wanted.includes(name);
   await worker.runUntil(async () => {
     for (const script of SCRIPTS.filter(isWanted)) await record(client, script);
-    if (isWanted({ name: SWEEP_PATH })) await recordSweep(client);
+    if (isWanted({ name: SWEEP_PATH })) await recordUpkeep(client, WEBHOOK_SWEEP_WORKFLOW, SWEEP_PATH, []);
+    const policy = { inboundEventDays: 30, failedWebhookDays: 180 };
+    if (isWanted({ name: RETENTION_PATH }))
+      await recordUpkeep(client, RETENTION_WORKFLOW, RETENTION_PATH, [policy]);
   });
   await connection.close();
   const holds = HISTORY_PATHS.filter(isWanted);

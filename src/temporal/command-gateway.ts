@@ -19,6 +19,8 @@ import type { ObjectRef } from '../domain/ids';
 import type { CancelPaymentCommand, PaymentResult } from '../domain/payment-commands';
 import { createdUpdate } from '../workflows/messages';
 import { RPC_DEADLINE_MS, startOf } from './object-gateway';
+import type { NewObject } from './object-gateway';
+import { findably } from './search-attributes';
 
 type Start = (args: unknown) => Promise<unknown>;
 
@@ -51,14 +53,14 @@ export interface AskRequest<K extends Commanded> {
 
 export interface CommandGateway {
   /** Starts the object's workflow where none runs and waits until the channel has answered its making. @throws when that takes too long or Temporal is away */
-  awaitCreated(object: ObjectRef, updateId: string, timeoutMs: number): Promise<void>;
+  awaitCreated(object: NewObject, updateId: string, timeoutMs: number): Promise<void>;
   /** A command with a synchronous answer; when none comes in time the signal of the same name. @throws when that fails too: then nobody knows whether it was taken */
   ask<K extends Commanded>(request: AskRequest<K>): Promise<AskOutcome<K>>;
 }
 
 export function createCommandGateway(client: Client, taskQueue: string): CommandGateway {
-  const startOperation = (object: ObjectRef) => {
-    const { type, options } = startOf(object, taskQueue);
+  const startOperation = (object: NewObject, isFindable: boolean) => {
+    const { type, options } = startOf(object, taskQueue, isFindable);
     return new WithStartWorkflowOperation<Start>(type, options);
   };
   const within = <T>(timeoutMs: number, work: () => Promise<T>) =>
@@ -82,32 +84,39 @@ export function createCommandGateway(client: Client, taskQueue: string): Command
       if (!(error instanceof WorkflowNotFoundError)) throw error;
       if (!(await isLive())) return null;
       // Terminated by hand, or never started: the live row gets its workflow again.
-      const startWorkflowOperation = startOperation(object);
-      return await client.workflow.startUpdateWithStart<Start, ResultOf<K>, [unknown]>(command.kind, {
-        ...options,
-        startWorkflowOperation,
+      return await findably((isFindable) => {
+        const startWorkflowOperation = startOperation(object, isFindable);
+        return client.workflow.startUpdateWithStart<Start, ResultOf<K>, [unknown]>(command.kind, {
+          ...options,
+          startWorkflowOperation,
+        });
       });
     }
   }
 
   async function sendSignal<K extends Commanded>({ object, command }: AskRequest<K>): Promise<void> {
-    const { type, options } = startOf(object, taskQueue);
     const { kind, commandId, ...fields } = command;
-    const told = {
-      ...options,
-      signal: kind,
-      signalArgs: [{ ...fields, command_id: commandId }] as [unknown],
-    };
-    await within(RPC_DEADLINE_MS, () => client.workflow.signalWithStart(type, told));
+    const signal = { signal: kind, signalArgs: [{ ...fields, command_id: commandId }] as [unknown] };
+    await within(RPC_DEADLINE_MS, () =>
+      findably((isFindable) => {
+        const { type, options } = startOf(object, taskQueue, isFindable);
+        return client.workflow.signalWithStart(type, { ...options, ...signal });
+      }),
+    );
   }
 
   return {
     async awaitCreated(object, updateId, timeoutMs) {
       await within(timeoutMs, () =>
-        again(Date.now() + timeoutMs, () => {
-          const startWorkflowOperation = startOperation(object);
-          return client.workflow.executeUpdateWithStart(createdUpdate, { updateId, startWorkflowOperation });
-        }),
+        again(Date.now() + timeoutMs, () =>
+          findably((isFindable) => {
+            const startWorkflowOperation = startOperation(object, isFindable);
+            return client.workflow.executeUpdateWithStart(createdUpdate, {
+              updateId,
+              startWorkflowOperation,
+            });
+          }),
+        ),
       );
     },
 

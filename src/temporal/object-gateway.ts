@@ -7,7 +7,11 @@ import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { workflowIdOf } from '../domain/ids';
 import type { ObjectKind, ObjectRef } from '../domain/ids';
+import { formatMoney } from '../domain/money';
+import { searchAttributesOf } from '../domain/search-attributes';
+import type { Traits } from '../domain/search-attributes';
 import * as messages from '../workflows/messages';
+import { findably } from './search-attributes';
 
 export const RPC_DEADLINE_MS = 5_000;
 
@@ -35,18 +39,34 @@ const WORKFLOWS: Readonly<Record<ObjectKind, KindOfWorkflow>> = {
   },
 };
 
-/** Type of the object's workflow, and how it is started: the one that runs is used, a closed one is followed by another. */
-export function startOf(object: ObjectRef, taskQueue: string) {
+/** An object that was just made, with what it can be found by before a worker has looked at it. */
+export type NewObject = ObjectRef & { readonly traits?: NewTraits };
+export type NewTraits = Required<Pick<Traits, 'orderNo' | 'channel' | 'status' | 'currency' | 'amount'>>;
+
+/**
+ * Type of the object's workflow, and how it is started: the one that runs is used, a closed one is followed by another.
+ * @param isFindable with search attributes; see `findably`
+ */
+export function startOf(object: NewObject, taskQueue: string, isFindable = true) {
   const workflow = WORKFLOWS[object.kind];
+  const { merchantId, no: number, traits } = object;
   const options = {
     workflowId: workflowIdOf(object),
     taskQueue,
     args: [workflow.argsOf(object)] as [unknown],
     workflowIdConflictPolicy: 'USE_EXISTING' as const,
     workflowIdReusePolicy: 'ALLOW_DUPLICATE' as const,
-    staticSummary: `${workflow.name} ${object.no}`,
+    staticSummary: summaryOf(workflow.name, number, traits),
+    ...(isFindable && { typedSearchAttributes: searchAttributesOf({ merchantId, number, ...traits }) }),
   };
   return { type: workflow.type, options };
+}
+
+/** `hold PA1 of 500.00 USD, order ORDER-1` */
+function summaryOf(name: string, no: string, traits: NewTraits | undefined): string {
+  return traits === undefined
+    ? `${name} ${no}`
+    : `${name} ${no} of ${formatMoney(traits)}, order ${traits.orderNo}`;
 }
 
 export interface ObjectGateway {
@@ -62,13 +82,21 @@ export function createObjectGateway(client: Client, taskQueue: string): ObjectGa
   const soon = <T>(work: () => Promise<T>) => client.withDeadline(Date.now() + RPC_DEADLINE_MS, work);
   return {
     async ensure(object) {
-      const { type, options } = startOf(object, taskQueue);
-      await soon(() => client.workflow.start(type, options));
+      await soon(() =>
+        findably((isFindable) => {
+          const { type, options } = startOf(object, taskQueue, isFindable);
+          return client.workflow.start(type, options);
+        }),
+      );
     },
     async resync(object) {
-      const { type, options } = startOf(object, taskQueue);
-      const told = { ...options, signal: messages.resyncSignal, signalArgs: [] as [] };
-      await soon(() => client.workflow.signalWithStart(type, told));
+      await soon(() =>
+        findably((isFindable) => {
+          const { type, options } = startOf(object, taskQueue, isFindable);
+          const told = { ...options, signal: messages.resyncSignal, signalArgs: [] as [] };
+          return client.workflow.signalWithStart(type, told);
+        }),
+      );
     },
     async wake(object) {
       const handle = client.workflow.getHandle(workflowIdOf(object));

@@ -1,7 +1,12 @@
 /** What Temporal starts again and again, brought in line with the settings whenever a worker starts. */
 import type { Client } from '@temporalio/client';
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
-import { PICKUP_WORKFLOW, RECONCILIATION_WORKFLOW, WEBHOOK_SWEEP_WORKFLOW } from '../workflows/messages';
+import {
+  PICKUP_WORKFLOW,
+  RECONCILIATION_WORKFLOW,
+  RETENTION_WORKFLOW,
+  WEBHOOK_SWEEP_WORKFLOW,
+} from '../workflows/messages';
 
 interface Recurring {
   /** Also the id of the workflow. */
@@ -38,6 +43,22 @@ export function upsertReconciliationSchedule(
     taskQueue,
     args: [settings.closedDays],
     intervalSeconds: settings.intervalSeconds,
+  });
+}
+
+/** @param policy days that things are kept, as the workflow takes them */
+export function upsertRetentionSchedule(
+  client: Client,
+  taskQueue: string,
+  intervalSeconds: number,
+  policy: { readonly inboundEventDays: number; readonly failedWebhookDays: number },
+): Promise<void> {
+  return upsert(client, {
+    scheduleId: `retention/${taskQueue}`,
+    workflowType: RETENTION_WORKFLOW,
+    taskQueue,
+    args: [policy],
+    intervalSeconds,
   });
 }
 

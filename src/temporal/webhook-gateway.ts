@@ -5,9 +5,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
+import { searchAttributesOf } from '../domain/search-attributes';
 import type { Logger } from '../observability/logger';
 import * as messages from '../workflows/messages';
 import type { WebhookDeliveryArgs } from '../workflows/messages';
+import { findably } from './search-attributes';
 
 export interface WebhookGateway {
   /** Starts the notification's workflow, or wakes it when it runs. Resolves at once, when it stands in line; never rejects. */
@@ -49,18 +51,26 @@ export function createWebhookGateway(
     client.withDeadline(Date.now() + RPC_DEADLINE_MS, work);
 
   async function startNew(retry: WebhookDeliveryArgs): Promise<boolean> {
+    const { notificationId, merchantId, paymentNo: number, event, endpointHost } = retry;
+    const options = {
+      workflowId: messages.webhookDeliveryWorkflowId(notificationId),
+      taskQueue: settings.taskQueue,
+      args: [retry] as [WebhookDeliveryArgs],
+      workflowIdConflictPolicy: 'FAIL',
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      requestEagerStart: settings.eager,
+      staticSummary: `${event} of ${number} to ${endpointHost}`,
+      staticDetails: `Merchant \`${merchantId}\`, payment \`${number}\``,
+    } as const;
+    const typedSearchAttributes = searchAttributesOf({ merchantId, number });
     try {
       await withinDeadline(() =>
-        client.workflow.start(messages.WEBHOOK_DELIVERY_WORKFLOW, {
-          workflowId: messages.webhookDeliveryWorkflowId(retry.notificationId),
-          taskQueue: settings.taskQueue,
-          args: [retry],
-          workflowIdConflictPolicy: 'FAIL',
-          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-          requestEagerStart: settings.eager,
-          staticSummary: `${retry.event} to ${retry.endpointHost}`,
-          staticDetails: `Merchant \`${retry.merchantId}\`, payment \`${retry.paymentNo}\``,
-        }),
+        findably((isFindable) =>
+          client.workflow.start(messages.WEBHOOK_DELIVERY_WORKFLOW, {
+            ...options,
+            ...(isFindable && { typedSearchAttributes }),
+          }),
+        ),
       );
       return true;
     } catch (error) {

@@ -7,9 +7,11 @@ import type { defineUpdate } from '@temporalio/workflow';
 import type { OperatorDecision } from '../activities/records';
 import { CREATE_COMMAND_ID } from '../domain/channel-call';
 import { parseOperatorInput } from '../domain/commands';
+import { refuse } from '../domain/errors';
 import type { Refusal } from '../domain/errors';
 import { createdUpdate } from './messages';
 import { ObjectDesk } from './object-desk';
+import type { Shown } from './object-desk';
 
 const QUEUE_LIMIT = 10;
 
@@ -23,7 +25,7 @@ type Refused = { readonly kind: 'refused'; readonly refusal: Refusal };
 
 /** T: the object. C: what may be asked of it. R: how that ends. */
 export abstract class CommandDesk<
-  T extends { readonly needsAttention: string | null },
+  T extends Shown,
   C extends Named,
   R extends { readonly kind: 'done' } | Refused,
 > extends ObjectDesk<T> {
@@ -54,6 +56,7 @@ export abstract class CommandDesk<
   take(): C | null {
     const next = this.queue.shift() ?? null;
     if (next !== null) this.running = next;
+    this.show();
     return next;
   }
 
@@ -77,9 +80,10 @@ export abstract class CommandDesk<
   /** Ends the running command and frees the slot. */
   finish(commandId: string, result: R): void {
     this.results.set(commandId, result);
-    if (result.kind === 'refused')
-      this.noteRefusal(`${this.running?.kind ?? 'command'}: ${result.refusal.message}`);
+    const what = this.running?.kind ?? 'command';
     this.running = null;
+    if (result.kind === 'refused') this.noteRefusal(`${what}: ${result.refusal.message}`);
+    else this.show();
   }
 
   /** Whoever still waits for the slot of the object, which is closed, is told so. */
@@ -93,7 +97,7 @@ export abstract class CommandDesk<
   }
 
   /** What is under way or next, for people to read. */
-  protected get busyWith(): string | null {
+  protected override get busyWith(): string | null {
     return this.running?.kind ?? this.queue[0]?.kind ?? null;
   }
 
@@ -105,12 +109,30 @@ export abstract class CommandDesk<
   /** The object's number at its channel; null: there is none yet. */
   protected abstract channelNoOf(object: T): string | null;
 
-  /** Takes commands of API callers as this update, to which operators have the signal of the same name. */
-  protected takeUpdates<One extends C>(update: Update<R | Refused, One>, what: string): void {
-    setHandler(update, (command: One) => this.ask(command), {
-      validator: (command: One) => this.validate(command),
-      description: `${what} for an API caller; operators send the signal of the same name.`,
+  /**
+   * Takes commands as this update: the API's, and an operator's, who types what the signal of the same name takes.
+   * @param more fields that an operator may give besides `by` and `reason`
+   */
+  protected takeUpdates<One extends C>(
+    update: Update<R | Refused, One>,
+    kind: C['kind'],
+    description: string,
+    more: readonly string[] = [],
+  ): void {
+    const read = (input: unknown, idOf: () => string) => this.commandOf(kind, input, more, idOf);
+    setHandler(update, (input: One) => this.ask(read(input, uuid4)), {
+      // Judged like any command that is not known yet: its own id is made when it is accepted.
+      validator: (input: One) => this.validate(read(input, () => '')),
+      description,
     });
+  }
+
+  /** An update's input: the API names its command, an operator only says what is wanted. @throws ApplicationFailure */
+  private commandOf(kind: C['kind'], input: unknown, more: readonly string[], idOf: () => string): C {
+    if (typeof input === 'object' && input !== null && 'commandId' in input) return input as C;
+    const parsed = parseOperatorInput(input, [...more, 'by', 'reason']);
+    if ('problem' in parsed) throw toFailure(refuse('INVALID_REQUEST', undefined, parsed.problem));
+    return { kind, commandId: idOf(), ...parsed.fields } as C;
   }
 
   /** Puts what an operator asks into the queue, or shows why it cannot be taken. */

@@ -4,5 +4,6 @@ export { pickup } from './pickup';
 export { preAuth } from './pre-auth';
 export { reconciliation } from './reconcile';
 export { refund } from './refund';
+export { retention } from './retention';
 export { webhookDelivery } from './webhook-delivery';
 export { webhookSweep } from './webhook-sweep';

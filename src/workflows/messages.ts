@@ -15,6 +15,7 @@ export interface PreAuthArgs {
 export const PRE_AUTH_WORKFLOW = 'preAuth';
 export const PICKUP_WORKFLOW = 'pickup';
 export const RECONCILIATION_WORKFLOW = 'reconciliation';
+export const RETENTION_WORKFLOW = 'retention';
 
 /** Answers when the channel has answered the create; changes nothing. */
 export const createdUpdate = defineUpdate<null>('created');
@@ -30,9 +31,6 @@ export const cancelSignal = defineSignal<[unknown?]>('cancel');
 export const resyncSignal = defineSignal<[unknown?]>('resync');
 /** `{by, reason, outcome: "executed" | "not_executed"}`: an operator's word on an outcome the channel will not tell. */
 export const settleSignal = defineSignal<[unknown?]>('settle');
-
-/** Search attribute: true while the object needs an operator; a workflow that never did has none. */
-export const NEEDS_ATTENTION = { name: 'HoldfastNeedsAttention', type: 'BOOL' } as const;
 
 export interface PreAuthState {
   readonly hold: Hold | null;

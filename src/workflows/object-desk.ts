@@ -1,18 +1,29 @@
 /** What the desks of holds, payments and refunds share: news of the channel, an operator's word, what the Web UI shows. */
-import {
-  condition,
-  setCurrentDetails,
-  setHandler,
-  upsertSearchAttributes,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { condition, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import type { OperatorDecision } from '../activities/records';
 import { parseOperatorInput } from '../domain/commands';
+import { findableAs } from './findable';
+import type { Findable } from './findable';
 import * as messages from './messages';
 
 export type Noun = 'hold' | 'payment' | 'refund';
 
-export abstract class ObjectDesk<T extends { readonly needsAttention: string | null }> {
+/** What every object has, whatever kind it is. */
+export interface Shown extends Omit<Findable, 'number' | 'endsAtMs'> {
+  readonly version: number;
+}
+
+/** What a person is told of an object, each line as Markdown. */
+export interface Account {
+  /** What it is about, and its amounts, as the beginning of a list. */
+  readonly facts: readonly string[];
+  /** Whom or what it waits for, and until when. */
+  readonly waitsFor: string;
+  /** What an operator can do about it now, and how. */
+  readonly actions: readonly string[];
+}
+
+export abstract class ObjectDesk<T extends Shown> {
   /** As its row was when it was last looked at; null until then. */
   object: T | null = null;
   resyncAsked = false;
@@ -23,6 +34,10 @@ export abstract class ObjectDesk<T extends { readonly needsAttention: string | n
   /** The last word of an operator, or command, that could not be taken. */
   protected lastRefusal: string | null = null;
   private decision: OperatorDecision | null = null;
+  /** What was heard of the channel last, and when. */
+  private lastNews: string | null = null;
+  /** While an outcome is unknown: when the channel is asked for it again. */
+  private asksAgainAtMs: number | null = null;
 
   constructor(protected readonly noun: Noun) {
     setHandler(messages.resyncSignal, () => void (this.resyncAsked = true), {
@@ -35,8 +50,10 @@ export abstract class ObjectDesk<T extends { readonly needsAttention: string | n
   }
 
   update(object: T): void {
+    if (object.version !== this.object?.version) this.lastNews = `${object.status}, ${timeOf(Date.now())}`;
     this.object = object;
-    this.mark(object.needsAttention !== null);
+    this.asksAgainAtMs = null;
+    findableAs({ ...object, number: this.numberOf(object), endsAtMs: this.endsAtMsOf(object) });
     this.show();
   }
 
@@ -49,6 +66,9 @@ export abstract class ObjectDesk<T extends { readonly needsAttention: string | n
   async waitForTurn(report: { retryAfterMs: number; reason: string }): Promise<OperatorDecision | null> {
     this.decisionWanted = this.object !== null && this.object.needsAttention !== null;
     if (report.retryAfterMs > 0) {
+      this.asksAgainAtMs = Date.now() + report.retryAfterMs;
+      this.lastNews = `outcome unknown: ${report.reason}, ${timeOf(Date.now())}`;
+      this.show();
       const woken = () => this.decision !== null || this.resyncAsked;
       await condition(woken, report.retryAfterMs, {
         summary: `ask the channel again: ${report.reason}`.slice(0, 190),
@@ -61,12 +81,44 @@ export abstract class ObjectDesk<T extends { readonly needsAttention: string | n
     return decision;
   }
 
-  /** What an operator sees first in the Web UI, as Markdown. */
-  protected abstract linesOf(object: T): string[];
+  protected abstract numberOf(object: T): string;
+
+  /** When it ends by itself; undefined: nobody knows. */
+  protected abstract endsAtMsOf(object: T): number | undefined;
+
+  /** What an operator sees first in the Web UI. */
+  protected abstract accountOf(object: T): Account;
+
+  /** What is under way, for people to read. */
+  protected get busyWith(): string | null {
+    return null;
+  }
 
   /** Why this word cannot be taken of this object. */
   protected problemOf(_decision: OperatorDecision): string | undefined {
     return undefined;
+  }
+
+  /** Brings the current details of the Web UI in line with what is known. */
+  protected show(): void {
+    if (this.object === null) return;
+    const { needsAttention } = this.object;
+    const { facts, waitsFor, actions } = this.accountOf(this.object);
+    const waits =
+      this.asksAgainAtMs === null
+        ? waitsFor
+        : `the outcome of the call, asked for again at ${timeOf(this.asksAgainAtMs)}`;
+    const lines = [
+      ['Needs attention', needsAttention],
+      ['Waits for', waits],
+      ['Under way', this.busyWith],
+      ['Last news of the channel', this.lastNews],
+      ['Last refusal', this.lastRefusal],
+    ].flatMap(([what, text]) => (text == null ? [] : [`- **${what}:** ${text}`]));
+    const settle = this.decisionWanted ? [SETTLE] : [];
+    const can = [...settle, ...actions].map((action) => `- ${action}`);
+    const how = can.length === 0 ? [] : ['', '**What you can do**', '', ...can];
+    setCurrentDetails([...facts, ...lines, ...how].join('\n'));
   }
 
   private onSettleSignal(input: unknown): void {
@@ -84,19 +136,13 @@ export abstract class ObjectDesk<T extends { readonly needsAttention: string | n
     if (problem !== undefined) return this.noteRefusal(`settle: ${problem}`);
     this.decision = decision;
   }
+}
 
-  /** Lets operators find what needs them. What never did is not marked: that would cost every workflow an event. */
-  private mark(needed: boolean): void {
-    const marked = workflowInfo().typedSearchAttributes.get(messages.NEEDS_ATTENTION) ?? false;
-    if (needed !== marked) upsertSearchAttributes([{ key: messages.NEEDS_ATTENTION, value: needed }]);
-  }
+const SETTLE =
+  'Look at the call in the dashboard of the channel, then say what became of it: signal `settle` with ' +
+  '`{"by": "you", "reason": "what you saw", "outcome": "executed"}` or `"not_executed"`.';
 
-  private show(): void {
-    if (this.object === null) return;
-    const lines = this.linesOf(this.object);
-    const { needsAttention } = this.object;
-    if (needsAttention !== null) lines.push('', `**Needs attention:** ${needsAttention}`);
-    if (this.lastRefusal !== null) lines.push('', `Last refusal: ${this.lastRefusal}`);
-    setCurrentDetails(lines.join('\n'));
-  }
+/** `2026-01-24T12:00:00Z` */
+export function timeOf(atMs: number): string {
+  return new Date(atMs).toISOString().replace(/\.\d+Z$/, 'Z');
 }

@@ -5,6 +5,7 @@ import { isRefundClosed } from '../domain/refund';
 import type { Refund } from '../domain/refund';
 import * as messages from './messages';
 import { ObjectDesk } from './object-desk';
+import type { Account } from './object-desk';
 
 export class RefundDesk extends ObjectDesk<Refund> {
   /** Whether the channel has answered, one way or the other. */
@@ -27,14 +28,28 @@ export class RefundDesk extends ObjectDesk<Refund> {
     return null;
   }
 
-  protected linesOf(refund: Refund): string[] {
-    const { status, channel, channelRefundNo: no, declineCode } = refund;
+  protected numberOf({ refundNo }: Refund): string {
+    return refundNo;
+  }
+
+  /** The channel takes as long as it takes. */
+  protected endsAtMsOf(): undefined {
+    return undefined;
+  }
+
+  protected accountOf(refund: Refund): Account {
+    const { status, channel, channelRefundNo: no, orderNo, refundNo, declineCode } = refund;
     const object = refund.objectKind === 'payment' ? 'payment' : 'hold';
-    return [
-      `**${status}** at ${channel}${no === null ? '' : ` (\`${no}\`)`}: ${formatMoney(refund)} of ${object} \`${refund.objectNo}\``,
-      '',
-      isRefundClosed(status) ? 'Closed.' : 'Waits for the channel.',
-      ...(declineCode === null ? [] : ['', `Failed: ${declineCode}`]),
-    ];
+    const isClosed = isRefundClosed(status);
+    return {
+      facts: [
+        `**${status}** at ${channel}${no === null ? '' : ` (\`${no}\`)`}: refund \`${refundNo}\` of order \`${orderNo}\``,
+        '',
+        `- **Given back:** ${formatMoney(refund)} of ${object} \`${refund.objectNo}\``,
+        ...(declineCode === null ? [] : [`- **Failed because:** ${declineCode}`]),
+      ],
+      waitsFor: isClosed ? 'nothing, it is closed' : 'the channel, which gives the money back',
+      actions: isClosed ? [] : ['Read it at the channel again: signal `resync`, no input.'],
+    };
   }
 }

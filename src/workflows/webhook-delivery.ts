@@ -23,8 +23,13 @@ async function carry({ notificationId }: WebhookDeliveryArgs, desk: DeliveryDesk
   for (;;) {
     const pauseMs = desk.nextRetryAtMs - Date.now();
     if (pauseMs > 0) await condition(() => desk.hasWork, pauseMs, { summary: desk.pauseSummary(pauseMs) });
-    if (desk.giveUpReason !== null) return (await giveUp(notificationId, desk.giveUpReason)).status;
-    const step = await attemptRetry(notificationId, desk.begin());
+    if (desk.giveUpReason !== null) {
+      const { status } = await giveUp(notificationId, desk.giveUpReason);
+      desk.end(status);
+      return status;
+    }
+    const summary = desk.attemptSummary;
+    const step = await attemptRetry(summary, notificationId, desk.begin());
     desk.finish(step);
     // Whatever was said meanwhile is looked at before the end. That also makes starting this workflow safe at any
     // moment: who finds it running wakes it, and it either sees the new row or has closed before and is started anew.
@@ -41,6 +46,8 @@ class DeliveryDesk {
   giveUpReason: string | null = null;
   private attempts: number;
   private lastAnswer: string | null = null;
+  /** How it ended, once it has. */
+  private ended: string | null = null;
   private attemptRunning = false;
   private retryNow = false;
   private woken = false;
@@ -81,6 +88,11 @@ class DeliveryDesk {
     return force;
   }
 
+  end(status: string): void {
+    this.ended = status;
+    this.show();
+  }
+
   finish(step: RetryStep): void {
     this.attemptRunning = false;
     if (step.kind === 'retry') {
@@ -91,12 +103,19 @@ class DeliveryDesk {
       this.retryNow = false;
     } else if (step.kind === 'wait') {
       this.nextRetryAtMs = Date.now() + Math.max(step.pauseMs, MIN_WAIT_MS);
+    } else {
+      return this.end(step.kind === 'ended' ? step.status : 'handed back: the relay carries it on');
     }
+    this.ended = null;
     this.show();
   }
 
   pauseSummary(pauseMs: number): string {
     return `retry ${this.attempts} of ${this.args.maxAttempts - 1} in ${duration(pauseMs)}`;
+  }
+
+  get attemptSummary(): string {
+    return `retry ${this.attempts} of ${this.args.maxAttempts - 1} to ${this.args.endpointHost}`;
   }
 
   private state(): messages.WebhookDeliveryState {
@@ -107,19 +126,26 @@ class DeliveryDesk {
   /** What an operator sees first in the Web UI. */
   private show(): void {
     const { event, merchantId, paymentNo, endpointHost, maxAttempts } = this.args;
+    const next = new Date(this.nextRetryAtMs).toISOString().replace(/\.\d+Z$/, 'Z');
     setCurrentDetails(
       [
-        `**${event}** to \`${endpointHost}\``,
+        `**${event}** of \`${paymentNo}\` to \`${endpointHost}\``,
         '',
-        '| merchant | payment | attempts | last answer |',
-        '|---|---|---|---|',
-        `| \`${merchantId}\` | \`${paymentNo}\` | ${this.attempts} of ${maxAttempts} | ${this.lastAnswer ?? 'see the attempts'} |`,
-        '',
-        `Next attempt at ${new Date(this.nextRetryAtMs).toISOString()}.`,
+        `- **Merchant:** \`${merchantId}\``,
+        `- **Attempts:** ${this.attempts} of ${maxAttempts}`,
+        `- **Last answer:** ${this.lastAnswer ?? 'see the attempts in the API'}`,
+        ...(this.ended === null ? [`- **Waits for:** its next attempt at ${next}`, '', ...ACTIONS] : []),
+        ...(this.ended === null ? [] : [`- **Ended:** ${this.ended}`]),
       ].join('\n'),
     );
   }
 }
+
+const ACTIONS = [
+  ...['**What you can do**', ''],
+  '- Attempt it now: signal `retry_now`, no input.',
+  '- Stop: signal `give_up` with `{"reason": "why"}`, or Request Cancellation; the merchant can recover it.',
+];
 
 /** The Web UI sends a JSON value or nothing, and people type a bare text where `{"reason": ...}` was meant. */
 function reasonOf(input: unknown): string {

@@ -7,20 +7,24 @@ import { join } from 'node:path';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils';
 import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
-import type { WorkflowBundle } from '@temporalio/worker';
+import type { ReplayWorkerOptions, WorkflowBundle } from '@temporalio/worker';
 import { APPROVAL_PATHS } from '../../dev/approval-history-paths';
 import { FAILOVER_PATHS } from '../../dev/failover-history-paths';
+import { FINDABLE_PATHS, UPGRADED } from '../../dev/findable-history-paths';
 import { HISTORY_PATHS } from '../../dev/history-paths';
 import { PAYMENT_PATHS } from '../../dev/payment-history-paths';
 import { REFUND_PATHS } from '../../dev/refund-history-paths';
-import { DELIVERY_PATHS, SWEEP_PATH } from '../../dev/webhook-history-paths';
+import { workflowBundle as encryptingBundle } from '../../dev/stack/bundle';
+import { payloadConverter } from '../../dev/stack/payloads';
+import { DELIVERY_PATHS, RETENTION_PATH, SWEEP_PATH } from '../../dev/webhook-history-paths';
 
 const FOLDER = join(__dirname, 'histories');
 const NAMES = [
-  ...[HISTORY_PATHS, APPROVAL_PATHS, PAYMENT_PATHS, FAILOVER_PATHS, REFUND_PATHS, DELIVERY_PATHS]
+  ...[HISTORY_PATHS, APPROVAL_PATHS, PAYMENT_PATHS, FAILOVER_PATHS, REFUND_PATHS, FINDABLE_PATHS]
     .flat()
     .map(({ name }) => name),
-  SWEEP_PATH,
+  ...DELIVERY_PATHS.map(({ name }) => name),
+  ...[SWEEP_PATH, RETENTION_PATH, UPGRADED],
 ];
 const EXPECTED = NAMES.map((name) => `${name}.json`).sort();
 const WORKFLOW_ID = 'pre-auth/11111111-1111-4111-8111-111111111111/REPLAYED';
@@ -43,14 +47,19 @@ function leaksOf(text: string): string[] {
 
 describe('recorded histories', () => {
   let workflowBundle: WorkflowBundle;
+  let encrypting: Pick<ReplayWorkerOptions, 'workflowBundle' | 'dataConverter'>;
 
   beforeAll(async () => {
     const quiet = { logging: { filter: 'OFF', console: {} } };
     Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: quiet });
     workflowBundle = await bundleWorkflowCode({
       workflowsPath: join(__dirname, '..', '..', 'src', 'workflows', 'index.ts'),
+      workflowInterceptorModules: [require.resolve('../../src/workflows/trace-headers')],
       logger: new DefaultLogger('ERROR'),
     });
+    const settings = { HOLDFAST_PAYLOAD_KEYS: `k1:${Buffer.alloc(32, 1).toString('base64')}` };
+    const codePath = await encryptingBundle(settings);
+    encrypting = { workflowBundle: { codePath }, dataConverter: payloadConverter(settings) };
   }, 120_000);
 
   test('there is one for every path', () => {
@@ -63,6 +72,8 @@ describe('recorded histories', () => {
     async (file) => {
       const history = historyFromJSON(JSON.parse(textOf(file)));
       await Worker.runReplayHistory({ workflowBundle }, history, WORKFLOW_ID);
+      // Begun before encryption was switched on, they go on under it.
+      await Worker.runReplayHistory(encrypting, history, WORKFLOW_ID);
     },
     120_000,
   );

@@ -247,7 +247,7 @@ test('a start that finds the workflow about to end is not lost', async () => {
 test('the Web UI is told what it is, and nothing that could be a secret', async () => {
   const flow = await start(() => delivered, HOUR_MS);
   const described = await flow.handle.describe();
-  expect(await described.staticSummary()).toBe('pre_auth.captured to shop.example:8443');
+  expect(await described.staticSummary()).toBe('pre_auth.captured of PA-1 to shop.example:8443');
   expect(await described.staticDetails()).toContain(flow.args.merchantId);
   const metadata = await flow.handle.query<{
     currentDetails?: string;
