@@ -21,6 +21,13 @@ for name in postgres_password db_password temporal_db_password redis_password ho
   missing "$name" && text "$name" "$(openssl rand -hex 24)"
 done
 missing holdfast_encryption_keys && text holdfast_encryption_keys "k1:$(openssl rand -base64 32)"
+missing holdfast_payload_keys && text holdfast_payload_keys "p1:$(openssl rand -base64 32)"
+# The token that the gateway shows to the codec server, once for each of them.
+if missing codec_tokens || missing codec_authorization; then
+  token=$(openssl rand -hex 24)
+  text codec_tokens "web-ui:$token"
+  text codec_authorization "proxy_set_header Authorization \"Bearer $token\";"
+fi
 if missing web_ui_users; then
   password=$(openssl rand -hex 12)
   text web_ui_password "$password"

@@ -1,19 +1,23 @@
 /** The composition root: what a process is made of, from its settings. Only api/main, worker/main and dev/ call it. */
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { MetricMeter } from '@temporalio/common';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
-import type { NativeConnection } from '@temporalio/worker';
 import type { Redis } from 'ioredis';
 import { createActivities } from './activities';
 import { createOperatorCall } from './activities/attention';
 import type { Activities } from './activities';
 import { createWebhookActivities } from './activities/webhook-index';
 import type { WebhookActivities } from './activities/webhook-index';
+import { createWatched } from './channels/watched';
 import { createChannelRegistry, holdHorizonSecondsOf, paymentCapabilitiesOf } from './channels/registry';
 import type { ChannelRegistryOptions } from './channels/registry';
 import type { Config } from './config/config';
-import type { DeliveryJob } from './domain/webhook/delivery-policy';
 import type { Logger } from './observability/logger';
+import type { Tracing } from './observability/tracing';
+import {
+  createChannelMetrics,
+  createMoneyMetrics,
+  createWebhookMetrics,
+} from './observability/worker-metrics';
 import { createRedis } from './redis/client';
 import { createNoteFailed } from './redis/failed-webhooks';
 import { DEFAULT_HEALTH_LIMITS } from './domain/routing/health';
@@ -23,9 +27,9 @@ import { createSubscriber } from './redis/subscriber';
 import { createSuccessRates } from './redis/success-rates';
 import { createRouter } from './routing/router';
 import { loadRoutingConfig, readRoutingVersion } from './stores/routing-config';
-import type { Router } from './routing/router';
+import type { Router, RouterDeps } from './routing/router';
 import { createAccountDirectory } from './stores/account-directory';
-import type { AccountDirectory } from './stores/account-directory';
+import type { OpenAccountDirectory } from './stores/account-directory';
 import { createOutboxBell, listenToOutbox } from './stores/outbox-bell';
 import { createDatabase } from './stores/postgres';
 import type { Database } from './stores/postgres';
@@ -40,18 +44,23 @@ import type { ObjectGateway } from './temporal/object-gateway';
 import { createWebhookGateway } from './temporal/webhook-gateway';
 import type { WebhookGateway } from './temporal/webhook-gateway';
 import { sendAttempt } from './webhooks/attempt';
+import { countingAttempts, countingDelivered, countingFailed } from './webhooks/counted';
 import { createGuardedAgent } from './webhooks/guarded-agent';
 import { createRecorder } from './webhooks/relay/recorder';
 import { createRelay } from './webhooks/relay/relay';
 import type { Relay } from './webhooks/relay/relay';
 import { urlPolicyOf } from './webhooks/ssrf-guard';
 
+export { assertSchemaFits } from './stores/schema-version';
+
+export { createLazyTemporalClient, temporalSettings } from './temporal/client';
+
 export interface Foundation {
   readonly config: Config;
   readonly log: Logger;
   readonly db: Database;
   readonly box: SecretBox;
-  readonly accounts: AccountDirectory;
+  readonly accounts: OpenAccountDirectory;
 }
 
 export function createFoundation(config: Config, log: Logger): Foundation {
@@ -78,25 +87,6 @@ function channelOptions(config: Config): ChannelRegistryOptions {
   };
 }
 
-/** Address, namespace, TLS and key of Temporal, from TEMPORAL_* and the TOML profile. */
-export function temporalSettings() {
-  const { connectionOptions, namespace } = loadClientConnectConfig();
-  return { connectionOptions, namespace: namespace ?? 'default' };
-}
-
-/** A client that connects when it is first used: the API starts, and takes holds, without Temporal. */
-export function createLazyTemporalClient(): { client: Client; connection: Connection } {
-  const { connectionOptions, namespace } = temporalSettings();
-  const { address, tls, apiKey, metadata } = connectionOptions;
-  const connection = Connection.lazy({
-    ...(address !== undefined ? { address } : {}),
-    ...(tls !== undefined ? { tls } : {}),
-    ...(typeof apiKey === 'string' ? { apiKey } : {}),
-    ...(metadata !== undefined ? { metadata } : {}),
-  });
-  return { connection, client: new Client({ connection, namespace }) };
-}
-
 /** The workflows of all objects, to be asked by the API. */
 export function createGateway(foundation: Foundation, client: Client): CommandGateway {
   return createCommandGateway(client, foundation.config.PAYMENTS_TASK_QUEUE);
@@ -108,14 +98,18 @@ export function createObjectWorkflows(foundation: Foundation, client: Client): O
 }
 
 /** Where orders go, as this process sees it. */
-export function createRouterOf({ config, log, db }: Foundation, redis: Redis): Router {
+export function createRouterOf(
+  { config, log, db }: Foundation,
+  redis: Redis,
+  onDecision?: RouterDeps['onDecision'],
+): Router {
   const policy = {
     mode: config.ROUTING_STRATEGY,
     learning: config.ROUTING_LEARNING,
     explorationShare: config.ROUTING_EXPLORATION,
   };
   return createRouter({
-    ...{ log, policy, limits: DEFAULT_HEALTH_LIMITS },
+    ...{ log, policy, limits: DEFAULT_HEALTH_LIMITS, onDecision },
     cache: createChannelCache(redis, config.REDIS_KEY_PREFIX),
     probes: createProbes(redis, config.REDIS_KEY_PREFIX),
     rates: createSuccessRates(redis, config.REDIS_KEY_PREFIX),
@@ -130,16 +124,16 @@ export function createRouterOf({ config, log, db }: Foundation, redis: Redis): R
 /** What the payments role serves. */
 export function createPaymentParts(
   foundation: Foundation,
-  connection: NativeConnection,
-  namespace: string,
+  client: Client,
   meter: MetricMeter,
+  tracing: Tracing | undefined,
 ): { activities: Activities; close(): Promise<void> } {
   const redis = createRedis(foundation.config, foundation.log);
   redis.connect().catch(() => undefined); // it says so itself and keeps trying
   const router = createRouterOf(foundation, redis);
   router.start();
   return {
-    activities: createWorkerActivities(foundation, connection, namespace, meter, router),
+    activities: createWorkerActivities(foundation, client, { meter, tracing }, router),
     async close() {
       await router.stop();
       redis.disconnect();
@@ -150,12 +144,14 @@ export function createPaymentParts(
 
 function createWorkerActivities(
   foundation: Foundation,
-  connection: NativeConnection,
-  namespace: string,
-  meter: MetricMeter,
+  client: Client,
+  { meter, tracing }: { readonly meter: MetricMeter; readonly tracing: Tracing | undefined },
   router: Router,
 ): Activities {
   const { config, log, db, box, accounts } = foundation;
+  const watches = [createChannelMetrics(meter), ...(tracing === undefined ? [] : [tracing.channels])];
+  const watched = createWatched(watches);
+  const countPaid = createMoneyMetrics(meter);
   return createActivities({
     db,
     box,
@@ -163,17 +159,18 @@ function createWorkerActivities(
     adapterOf: async (accountId) => {
       const adapter = await accounts(accountId);
       if (adapter === undefined) throw new Error(`there is no channel account ${accountId}`);
-      return adapter;
+      return watched(adapter);
     },
     idempotencyHorizonMs: (channel) => holdHorizonSecondsOf(channel) * 1000,
     paymentCapabilities: (channel) => paymentCapabilitiesOf(channel),
-    workflows: createObjectWorkflows(foundation, new Client({ connection, namespace })),
+    workflows: createObjectWorkflows(foundation, client),
     exchangeTimeoutMs: config.CHANNEL_TIMEOUT * 1000,
     slowExchangeTimeoutMs: config.CHANNEL_SLOW_TIMEOUT * 1000,
     proofGapMs: config.SETTLE_PROOF_GAP * 1000,
     proofAfterSendMs: config.SETTLE_PROOF_AFTER_SEND * 1000,
     callOperator: createOperatorCall(log, meter),
     observe: (outcome) => router.observe(outcome),
+    notePaid: (paid) => countPaid({ ...paid, ...router.feesOf(paid) }),
     isOutOfService: (channel) => router.isOutOfService(channel),
     defaultMaxRetries: config.WEBHOOK_MAX_RETRIES,
     ringOutbox: createOutboxBell(db),
@@ -195,9 +192,10 @@ export function createWebhookWorkflows(
 export function createWebhookParts(
   foundation: Foundation,
   client: Client,
+  meter: MetricMeter,
 ): { activities: WebhookActivities; close(): Promise<void> } {
   const { config, log, db, box } = foundation;
-  const parts = deliveryParts(foundation, client, true);
+  const parts = deliveryParts(foundation, client, true, meter);
   const { lanes, workflows, recorder, send } = parts;
   const activities = createWebhookActivities({
     ...{ db, log, send },
@@ -222,9 +220,10 @@ export function createRelayParts(
   foundation: Foundation,
   client: Client,
   eager: boolean,
+  meter: MetricMeter,
 ): { relay: Relay; close(): Promise<void> } {
   const { config, log, db, box } = foundation;
-  const parts = deliveryParts(foundation, client, eager);
+  const parts = deliveryParts(foundation, client, eager, meter);
   const { lanes, recorder, send } = parts;
   const relay = createRelay({
     ...{ db, box, log, send, recorder },
@@ -237,7 +236,7 @@ export function createRelayParts(
 }
 
 /** What relay and retries deliver with. Each role has its own, on its own database pool. */
-function deliveryParts(foundation: Foundation, client: Client, eager: boolean) {
+function deliveryParts(foundation: Foundation, client: Client, eager: boolean, meter: MetricMeter) {
   const { config, log, db } = foundation;
   const redis = createRedis(config, log);
   redis.connect().catch(() => undefined); // it says so itself and keeps trying
@@ -245,20 +244,21 @@ function deliveryParts(foundation: Foundation, client: Client, eager: boolean) {
   const agent = createGuardedAgent({ urlPolicy });
   const attempt = { agent, urlPolicy, timeoutMs: config.WEBHOOK_TIMEOUT * 1000, now: () => Date.now() };
   const workflows = createWebhookWorkflows(foundation, client, eager);
-  const noteFailed = createNoteFailed(redis, log);
+  const metrics = createWebhookMetrics(meter);
+  const noteFailed = countingFailed(createNoteFailed(redis, log), metrics);
   const recorder = createRecorder({
     ...{ db, log, workflows, noteFailed },
     settings: recorderSettings(config),
     random: () => Math.random(),
   });
   return {
-    ...{ workflows, recorder, noteFailed },
+    ...{ workflows, noteFailed, recorder: countingDelivered(recorder, metrics) },
     lanes: {
       maxInFlightPerEndpoint: config.WEBHOOK_MAX_IN_FLIGHT_PER_ENDPOINT,
       leaseSeconds: config.WEBHOOK_TIMEOUT + config.WEBHOOK_LEASE_MARGIN,
       probeIntervalSeconds: config.WEBHOOK_PROBE_INTERVAL,
     },
-    send: (job: DeliveryJob) => sendAttempt(job, attempt),
+    send: countingAttempts((job) => sendAttempt(job, attempt), metrics),
     async close() {
       await workflows.close(WORKFLOW_CALLS_GRACE_MS);
       // What is still under way was left to its lease.

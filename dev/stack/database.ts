@@ -57,7 +57,9 @@ export async function createDatabaseIfMissing(connection: Connection, name: stri
 export async function migrateDatabase(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<string[]> {
-  const { code, output } = await runLong(process.execPath, typescriptArgs('src/stores/migrate-main.ts'), {
+  // Of a stack, every process has the same version.
+  const args = [...typescriptArgs('src/stores/migrate-main.ts'), '--contract'];
+  const { code, output } = await runLong(process.execPath, args, {
     cwd: ROOT,
     environment,
     everyMs: 60_000,

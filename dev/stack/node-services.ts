@@ -1,4 +1,4 @@
-/** Our own processes: API, workers, the channels' sandboxes and webhook receiver, each a Node.js child with an HTTP health page. */
+/** Our own processes: API, workers, the codec server, the channels' sandboxes and webhook receiver, each a Node.js child with an HTTP health page. */
 import { ROOT, typescriptArgs } from './paths';
 import { startProcess } from './processes';
 import type { Server } from './processes';
@@ -30,6 +30,7 @@ const SERVICES = {
     stopTimeoutMs: 4_000,
     environment: { WORKER_ROLES: 'webhooks,relay' },
   },
+  codec: { script: 'src/observability/codec-main.ts', healthPath: '/readyz', stopTimeoutMs: 3_000 },
   sandbox: { script: 'dev/stripe-sandbox/main.ts', healthPath: '/_sandbox/health', stopTimeoutMs: 2_000 },
   paypal: { script: 'dev/paypal-sandbox/main.ts', healthPath: '/_control/health', stopTimeoutMs: 2_000 },
   alipay: { script: 'dev/alipay-sandbox/main.ts', healthPath: '/_control/health', stopTimeoutMs: 2_000 },

@@ -3,7 +3,7 @@ import type { Fleet } from './fleets';
 import type { PortName } from './ports';
 import type { SandboxPart } from './sandboxes';
 
-export type Part = 'postgres' | 'redis' | 'temporal' | SandboxPart | Fleet;
+export type Part = 'postgres' | 'redis' | 'temporal' | 'codec' | SandboxPart | Fleet;
 
 /** All, with Stripe as the one channel: what tests and benchmarks of holds and webhooks need. */
 export const CORE_PARTS: readonly Part[] = [
@@ -15,12 +15,13 @@ export const CORE_PARTS: readonly Part[] = [
   'worker',
   'webhooks',
 ];
-export const ALL_PARTS: readonly Part[] = [...CORE_PARTS, 'paypal', 'alipay', 'btcpay'];
+export const ALL_PARTS: readonly Part[] = [...CORE_PARTS, 'codec', 'paypal', 'alipay', 'btcpay'];
 
 export const PORTS_OF: Readonly<Record<Part, readonly PortName[]>> = {
   postgres: ['postgres'],
   redis: ['redis'],
   temporal: ['temporal', 'temporalUi'],
+  codec: ['codec'],
   sandbox: ['sandbox'],
   paypal: ['paypal'],
   alipay: ['alipay'],

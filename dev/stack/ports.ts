@@ -15,6 +15,7 @@ const PORTS = {
   redis: { what: 'Redis', variable: 'REDIS_PORT', fallback: 40379 },
   temporal: { what: 'Temporal', variable: 'HOLDFAST_TEMPORAL_PORT', fallback: 40733 },
   temporalUi: { what: "Temporal's Web UI", variable: 'HOLDFAST_TEMPORAL_UI_PORT', fallback: 40833 },
+  codec: { what: 'the codec server', variable: 'CODEC_PORT', fallback: 40010 },
   sandbox: { what: 'the Stripe sandbox', variable: 'HOLDFAST_SANDBOX_PORT', fallback: 40111 },
   paypal: { what: 'the PayPal sandbox', variable: 'HOLDFAST_PAYPAL_PORT', fallback: 40112 },
   alipay: { what: 'the Alipay sandbox', variable: 'HOLDFAST_ALIPAY_PORT', fallback: 40113 },

@@ -190,3 +190,9 @@ class ManagedProcess implements Server {
     return inTime;
   }
 }
+
+/** Waits for all, also after a failure: what was started meanwhile must be known before it can be stopped. */
+export async function allOrFirstFailure(work: readonly Promise<unknown>[]): Promise<void> {
+  const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}

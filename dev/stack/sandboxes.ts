@@ -96,3 +96,9 @@ export function sandboxAddresses(
     }),
   );
 }
+
+/** Of a channel that the environment names; Stripe itself where it names only a key. */
+export function addressOf(base = ''): { host: string; port: number } {
+  const { hostname, port, protocol } = new URL(base || 'https://api.stripe.com');
+  return { host: hostname, port: Number(port) || (protocol === 'https:' ? 443 : 80) };
+}

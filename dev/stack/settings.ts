@@ -50,6 +50,9 @@ export function stackEnvironment(
     WORKER_HEALTH_PORT: String(ports.workerHealth),
     HOLDFAST_ADMIN_KEY: own('HOLDFAST_ADMIN_KEY', secrets.HOLDFAST_ADMIN_KEY),
     HOLDFAST_ENCRYPTION_KEYS: own('HOLDFAST_ENCRYPTION_KEYS', secrets.HOLDFAST_ENCRYPTION_KEYS),
+    HOLDFAST_PAYLOAD_KEYS: own('HOLDFAST_PAYLOAD_KEYS', secrets.HOLDFAST_PAYLOAD_KEYS),
+    // `false` shows how it is without: what is new stands readable in Temporal, and what was sealed is still opened.
+    HOLDFAST_PAYLOAD_ENCRYPTION: own('HOLDFAST_PAYLOAD_ENCRYPTION', 'true'),
     DB_HOST: given.postgres ? own('DB_HOST', '') : LOOPBACK,
     DB_PORT: given.postgres ? own('DB_PORT', '5432') : String(ports.postgres),
     DB_USER: given.postgres ? own('DB_USER', POSTGRES_USER) : POSTGRES_USER,
@@ -68,6 +71,29 @@ export function stackEnvironment(
     WEBHOOK_ALLOWED_CIDRS: own('WEBHOOK_ALLOWED_CIDRS', '127.0.0.0/8,::1/128'),
   };
   return settings;
+}
+
+/** What the codec server has on top of that; nobody else needs to know its tokens. */
+export function codecEnvironment(
+  environment: Environment,
+  ports: StackPorts,
+  secrets: DevSecrets,
+): Record<string, string> {
+  const pages = [`http://${LOOPBACK}:${ports.temporalUi}`, `http://localhost:${ports.temporalUi}`];
+  return {
+    CODEC_HOST: LOOPBACK,
+    CODEC_PORT: String(ports.codec),
+    CODEC_TOKENS: environment['CODEC_TOKENS'] || secrets.CODEC_TOKENS,
+    CODEC_ORIGINS: environment['CODEC_ORIGINS'] || pages.join(','),
+    // Temporal's development server has no other place for it.
+    CODEC_TOKEN_IN_PATH: 'true',
+  };
+}
+
+/** The address to give to a Web UI without a login: the first token stands in it. */
+export function codecEndpoint({ CODEC_PORT, CODEC_TOKENS = '' }: Environment): string {
+  const token = CODEC_TOKENS.split(',')[0]?.split(':')[1] ?? '';
+  return `http://${LOOPBACK}:${CODEC_PORT}/${token}`;
 }
 
 export function sandboxEnvironment(port: number, dataDir: string): Record<string, string> {

@@ -1,5 +1,5 @@
 /**
- * The embedded stack: PostgreSQL, Redis, Temporal, the channels' sandboxes, the API, the worker of payments and
+ * The embedded stack: PostgreSQL, Redis, Temporal, the codec server, the channels' sandboxes, the API, the worker of payments and
  * the worker of webhooks, each a process of its own on 127.0.0.1. `npm start`, the demo, the tests and the benchmarks all start it here.
  */
 import { mkdirSync } from 'node:fs';
@@ -15,14 +15,14 @@ import { assertPortsFree, choosePorts, freePort } from './ports';
 import type { StackPorts } from './ports';
 import { startPostgres } from './postgres';
 import { giveUp, takeOver } from './process-table';
-import { givenServer } from './processes';
+import { allOrFirstFailure, givenServer } from './processes';
 import type { Server } from './processes';
 import { startRedis } from './redis';
 import { devSecrets } from './secrets';
 import type { ServerOptions } from './server-options';
-import { SANDBOX_PARTS, SANDBOXES, sandboxAddresses } from './sandboxes';
+import { addressOf, SANDBOX_PARTS, SANDBOXES, sandboxAddresses } from './sandboxes';
 import type { SandboxPart } from './sandboxes';
-import { LOOPBACK, stackEnvironment, whatIsGiven } from './settings';
+import { codecEndpoint, codecEnvironment, LOOPBACK, stackEnvironment, whatIsGiven } from './settings';
 import type { Environment, Given } from './settings';
 import { startTemporal } from './temporal';
 import { startWatchdog } from './watchdog';
@@ -95,6 +95,7 @@ class Starter implements Stack {
   private readonly servers = new Map<Part, Server>();
   private readonly parts: ReadonlySet<Part>;
   private readonly given: Given;
+  private codecSettings: Record<string, string> = {};
   private ownsData = false;
 
   constructor(
@@ -126,8 +127,12 @@ class Starter implements Stack {
     this.ownsData = true;
     if (ended.length > 0) this.note(`An earlier start had left ${ended.join(', ')} running: ended`);
     startWatchdog(dataDir, this.options.temporary === true);
-    const settings = stackEnvironment(this.given, this.options.given ?? {}, this.ports, devSecrets(dataDir));
-    const sandboxes = sandboxAddresses(this.parts, this.given, this.options.given ?? {}, this.ports);
+    const { ports, options } = this;
+    const { given = {} } = options;
+    const secrets = devSecrets(dataDir);
+    const settings = stackEnvironment(this.given, given, ports, secrets);
+    const sandboxes = sandboxAddresses(this.parts, this.given, given, ports);
+    this.codecSettings = codecEnvironment(given, ports, secrets);
     this.environment = { ...settings, ...sandboxes, ...this.options.environment };
     const owned = [...this.parts].filter((part) => !this.isGiven(part));
     await assertPortsFree(
@@ -140,6 +145,7 @@ class Starter implements Stack {
     await allOrFirstFailure([
       ...wanted('postgres', () => this.startDatabase()),
       ...wanted('temporal', () => this.startTemporal()),
+      ...wanted('codec', () => this.startCodec()),
       ...SANDBOX_PARTS.flatMap((part) => wanted(part, () => this.startSandbox(part))),
       ...(this.hasWorker ? [this.prepareBundle()] : []),
     ]);
@@ -166,7 +172,8 @@ class Starter implements Stack {
   }
 
   private isGiven(part: Part): boolean {
-    return { ...this.given, sandbox: this.given.stripe, api: false, worker: false, webhooks: false }[part];
+    const ours = { codec: false, api: false, worker: false, webhooks: false };
+    return { ...this.given, ...ours, sandbox: this.given.stripe }[part];
   }
 
   private get hasWorker(): boolean {
@@ -242,9 +249,19 @@ class Starter implements Stack {
           ...this.serverOptions(this.ports.temporal),
           namespace: TEMPORAL_NAMESPACE,
           ...(this.options.headlessUi !== true && { uiPort: this.ports.temporalUi }),
+          ...(this.parts.has('codec') && { codecEndpoint: codecEndpoint(this.codecSettings) }),
         });
     const what = this.options.headlessUi === true ? 'no Web UI' : `Web UI on ${this.ports.temporalUi}`;
     await this.started('Temporal', what, this.keep('temporal', starting));
+  }
+
+  /** It knows the payload keys and who may ask, and nothing else. */
+  private async startCodec(): Promise<void> {
+    const { LOG_LEVEL = '', HOLDFAST_PAYLOAD_KEYS = '', HOLDFAST_PAYLOAD_ENCRYPTION = '' } = this.environment;
+    const shared = { LOG_LEVEL, HOLDFAST_PAYLOAD_KEYS, HOLDFAST_PAYLOAD_ENCRYPTION };
+    const options = this.serverOptions(this.ports.codec, { ...shared, ...this.codecSettings });
+    const starting = startService('codec', 'codec', options);
+    await this.started('Codec server', 'opens payloads for the Web UI', this.keep('codec', starting));
   }
 
   private async startSandbox(part: SandboxPart): Promise<void> {
@@ -264,7 +281,7 @@ class Starter implements Stack {
   }
 
   private async prepareBundle(): Promise<void> {
-    this.environment['WORKFLOW_BUNDLE'] ||= await workflowBundle();
+    this.environment['WORKFLOW_BUNDLE'] ||= await workflowBundle({ ...process.env, ...this.environment });
   }
 
   private async startMany(kind: Fleet, kept: Server[], count: number): Promise<void> {
@@ -278,16 +295,4 @@ class Starter implements Stack {
     });
     await allOrFirstFailure(starting);
   }
-}
-
-/** Of a channel that the environment names; Stripe itself where it names only a key. */
-function addressOf(base = ''): { host: string; port: number } {
-  const { hostname, port, protocol } = new URL(base || 'https://api.stripe.com');
-  return { host: hostname, port: Number(port) || (protocol === 'https:' ? 443 : 80) };
-}
-
-/** Waits for all, also after a failure: what was started meanwhile must be known before it can be stopped. */
-async function allOrFirstFailure(work: readonly Promise<unknown>[]): Promise<void> {
-  const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
 }

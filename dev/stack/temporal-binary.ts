@@ -43,28 +43,55 @@ function isRecent(binary: string, environment: BinaryOptions['environment']): bo
   return Number(major) > 1 || (Number(major) === 1 && Number(minor) >= MIN_SERVER_MINOR);
 }
 
-async function build(target: string, { environment, report }: BinaryOptions): Promise<void> {
+async function build(target: string, options: BinaryOptions): Promise<void> {
+  await buildWithGo(
+    {
+      what: `Temporal CLI ${PINNED}`,
+      takes: 'about five minutes on two cores',
+      module: 'dev/temporal-cli',
+      packageName: 'github.com/temporalio/cli/cmd/temporal',
+      target,
+      alternatives: ALTERNATIVES,
+    },
+    options,
+  );
+}
+
+export interface GoBuild {
+  readonly what: string;
+  readonly takes: string;
+  /** The tools module with the pinned versions, from the root of the checkout. */
+  readonly module: string;
+  readonly packageName: string;
+  /** The binary to be. */
+  readonly target: string;
+  /** What to do where it cannot be built. */
+  readonly alternatives: string;
+}
+
+/** @throws StackError without a Go that can build it, or when the build fails */
+export async function buildWithGo(
+  { what, takes, module, packageName, target, alternatives }: GoBuild,
+  { environment, report }: BinaryOptions,
+): Promise<void> {
   const go = findOnPath(['go'], environment);
-  if (go === undefined || !canBuild(go, environment)) throw noWay(go);
+  if (go === undefined || !canBuild(go, environment)) throw noWay(what, go, alternatives);
   mkdirSync(dirname(target), { recursive: true });
   const unfinished = `${target}.${process.pid}`;
-  report(`Temporal CLI ${PINNED} is built with Go, once for this machine: about five minutes on two cores`);
+  report(`${what} is built with Go, once for this machine: ${takes}`);
   const { code, output } = await runLong(
     go,
-    [
-      ...['build', '-trimpath', '-buildvcs=false', '-ldflags=-s -w', '-o', unfinished],
-      'github.com/temporalio/cli/cmd/temporal',
-    ],
+    ['build', '-trimpath', '-buildvcs=false', '-ldflags=-s -w', '-o', unfinished, packageName],
     {
-      cwd: join(ROOT, 'dev/temporal-cli'),
+      cwd: join(ROOT, module),
       environment,
       everyMs: PROGRESS_EVERY_MS,
-      onTick: (elapsedMs) => report(`Temporal is being built, ${Math.round(elapsedMs / 1000)} s so far`),
+      onTick: (elapsedMs) => report(`${what} is being built, ${Math.round(elapsedMs / 1000)} s so far`),
     },
   );
   if (code !== 0) {
     rmSync(unfinished, { force: true });
-    throw new StackError(`Temporal could not be built with ${go}:\n${output.trim()}\n${ALTERNATIVES}`);
+    throw new StackError(`${what} could not be built with ${go}:\n${output.trim()}\n${alternatives}`);
   }
   chmodSync(unfinished, 0o755);
   // Only a whole binary ever has the final name, whatever interrupts the build.
@@ -82,9 +109,9 @@ const ALTERNATIVES =
   'Or put the Temporal CLI 1.5 or newer on the PATH (or name it with TEMPORAL_CLI), or name a running server with ' +
   'TEMPORAL_ADDRESS. Then start again.';
 
-function noWay(go: string | undefined): StackError {
-  const what = go === undefined ? 'there is no Go to build it with' : `${go} is too old to build it`;
+function noWay(what: string, go: string | undefined, alternatives: string): StackError {
+  const why = go === undefined ? 'there is no Go to build it with' : `${go} is too old to build it`;
   return new StackError(
-    `The Temporal CLI is missing, and ${what}: install Go 1.${MIN_GO_MINOR}.8 or newer. ${ALTERNATIVES}`,
+    `${what} is missing, and ${why}: install Go 1.${MIN_GO_MINOR}.8 or newer. ${alternatives}`,
   );
 }

@@ -18,18 +18,20 @@ export interface TemporalOptions extends ServerOptions {
   readonly namespace: string;
   /** undefined: no Web UI */
   readonly uiPort?: number;
+  /** Where the Web UI has payloads decoded and encoded; undefined: it shows them as Temporal keeps them. */
+  readonly codecEndpoint?: string;
 }
 
 export async function startTemporal(options: TemporalOptions): Promise<Server> {
   const binary = await temporalBinary(options);
   const data = join(options.dataDir, 'temporal');
   mkdirSync(data, { recursive: true });
-  const ui = options.uiPort === undefined ? ['--headless'] : ['--ui-port', String(options.uiPort)];
   return startProcess({
     name: 'temporal',
     command: binary,
     args: [
-      ...['server', 'start-dev', '--ip', LOOPBACK, '--port', String(options.port), ...ui],
+      ...['server', 'start-dev', '--ip', LOOPBACK, '--port', String(options.port)],
+      ...webUi(options),
       ...[
         '--db-filename',
         join(data, 'temporal.db'),
@@ -49,6 +51,12 @@ export async function startTemporal(options: TemporalOptions): Promise<Server> {
     stopTimeoutMs: STOP_TIMEOUT_MS,
     ...(options.onUnexpectedExit && { onUnexpectedExit: options.onUnexpectedExit }),
   });
+}
+
+function webUi({ uiPort, codecEndpoint }: TemporalOptions): string[] {
+  if (uiPort === undefined) return ['--headless'];
+  const codec = codecEndpoint === undefined ? [] : ['--ui-codec-endpoint', codecEndpoint];
+  return ['--ui-port', String(uiPort), ...codec];
 }
 
 /** The port opens before the frontend serves, and the namespace is registered after that. */

@@ -1,6 +1,7 @@
 /** What activities need from the outside, wired in runtime.ts. */
 import type { ChannelName } from '../domain/channel';
 import type { FullAdapter, PaymentCapabilities } from '../domain/channel-payment';
+import type { PaidOrder } from '../domain/fee-report';
 import type { ObjectRef } from '../domain/ids';
 import type { Logger } from '../observability/logger';
 import type { Database } from '../stores/postgres';
@@ -40,6 +41,8 @@ export interface ActivityDeps {
   readonly paymentCapabilities: (channel: ChannelName) => PaymentCapabilities;
   /** Told how each send to a channel went: routing learns from it. Absent: nobody does. */
   readonly observe?: (outcome: SendOutcome) => void;
+  /** Told of money that has arrived and is committed. Never throws and never waits. Absent: nobody counts it. */
+  readonly notePaid?: (paid: PaidOrder) => void;
   /** Whether routing holds this channel out of service now: failover passes it by. Absent: nothing is known of that. */
   readonly isOutOfService?: (channel: ChannelName) => boolean;
   readonly workflows: WorkflowGateway;

@@ -19,6 +19,7 @@ import type { CallEnd } from '../stores/channel-calls';
 import { readCommandNote } from '../stores/command-notes';
 import { appendNote } from '../stores/outbox';
 import type { ActivityDeps } from './deps';
+import { wordOf } from './operator-word';
 
 type CreateCall = ChannelCall<HoldOperation> | ChannelCall<PaymentOperation>;
 
@@ -118,7 +119,8 @@ async function firstAble(
     const channel = CHANNELS.find((name) => name === candidate);
     if (channel === undefined || deps.isOutOfService?.(channel) === true) continue;
     const account = await findAccountFor(tx, { merchantId, world, channel });
-    if (account !== undefined && refusalOf(channel, account.contract) === undefined) return account;
+    if (account === undefined || account.switchedOffAt !== null) continue;
+    if (refusalOf(channel, account.contract) === undefined) return account;
   }
   return undefined;
 }
@@ -168,6 +170,7 @@ export async function endUnsent(
     ...{ object, channelAccountId, currency, operation: 'cancel', amount: 0, final: true, sentNow: false },
     ...{ commandId: command.commandId, by: isCancel ? command.by : undefined },
     reason: isCancel ? cancelReason : 'expired',
+    word: isCancel ? wordOf(command, object, { amount: 0 }) : undefined,
   });
   if (own === undefined) throw new Error(`${object.kind} ${object.no} has another open call; look again`);
   const outcome = { reason: 'no channel had been asked' };

@@ -20,6 +20,7 @@ import { callWhereNew } from './attention';
 import type { ActivityDeps } from './deps';
 import { moveOf } from './hold-saving';
 import type { Saving } from './hold-saving';
+import { noteCaptured } from './paid';
 
 /** What an exchange has left of its local activity's time is a second: an answer must not be lost by waiting longer. */
 const AT_ONCE_MS = 500;
@@ -66,6 +67,7 @@ async function write(
   if (moved === undefined) return undefined;
   if (moved.told > 0) deps.ringOutbox();
   callWhereNew(deps, holdObject(transition.next), before, transition.next);
+  noteCaptured(deps, row, before, transition.next);
   return { hold: transition.next, result: resultBy(settles, call, transition.next) };
 }
 

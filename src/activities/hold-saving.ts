@@ -7,10 +7,12 @@ import type { CallEnd } from '../stores/channel-calls';
 import { moveHold } from '../stores/hold-transition';
 import type { Move } from '../stores/hold-transition';
 import { noteNews } from '../stores/outbox';
+import { afterCommit } from '../stores/postgres';
 import { toHold } from '../stores/pre-auths';
 import type { PreAuthRow } from '../stores/pre-auths';
 import { callOnceCommitted } from './attention';
 import type { ActivityDeps } from './deps';
+import { noteCaptured } from './paid';
 import { transitionEvents } from './transition-events';
 
 export interface Saving {
@@ -34,7 +36,9 @@ export async function saveTransition(
   const moved = await moveHold(tx, moveOf(deps, row, transition, saving));
   if (moved === undefined) throw new Error(`hold ${row.pre_auth_no} is no longer at version ${row.version}`);
   if (moved.told > 0) noteNews(tx);
-  callOnceCommitted(deps, tx, holdObject(transition.next), toHold(row), transition.next);
+  const before = toHold(row);
+  callOnceCommitted(deps, tx, holdObject(transition.next), before, transition.next);
+  afterCommit(tx, () => noteCaptured(deps, row, before, transition.next));
   row.event_sequence += transition.events.length;
   return transition.next;
 }
@@ -48,6 +52,6 @@ export function moveOf(deps: ActivityDeps, row: PreAuthRow, transition: Transiti
 }
 
 /** The hold as the subject of events and notes. */
-export function subjectOf(hold: Hold) {
+function subjectOf(hold: Hold) {
   return { merchantId: hold.merchantId, objectKind: 'pre_auth' as const, objectNo: hold.preAuthNo };
 }

@@ -9,6 +9,7 @@ import { createRefundExecuteActivities } from './refund-execute';
 import { createRefundRecordActivities } from './refund-records';
 import { createReconcileActivities } from './reconcile';
 import { createRecordActivities } from './records';
+import { createRetentionActivities } from './retention';
 import { createSettleActivities } from './settle';
 import type { ActivityDeps } from './deps';
 
@@ -27,6 +28,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createRefundRecordActivities(deps),
     ...createPickupActivities(deps),
     ...createReconcileActivities(deps),
+    ...createRetentionActivities(deps),
   };
 }
 

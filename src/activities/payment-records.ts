@@ -20,15 +20,15 @@ import { paymentAnswerState, paymentCauseOf, paymentResultOf } from '../domain/p
 import type { PaymentCall } from '../domain/payment-call';
 import type { PaymentResult } from '../domain/payment-commands';
 import { findCalls } from '../stores/channel-calls';
-import { appendNote } from '../stores/outbox';
 import { lockPayment, lockPaymentAndCall, readPayment, toPayment } from '../stores/payments';
 import type { PaymentRow } from '../stores/payments';
 import { changing } from './changing';
 import type { ActivityDeps, PaymentRef } from './deps';
+import { noteDecision } from './operator-word';
 import { exchangeOf } from './exchange';
 import { successorOf } from './failover';
 import { endPaymentCreate } from './payment-failover';
-import { savePayment, subjectOf } from './payment-saving';
+import { savePayment } from './payment-saving';
 import { mustHave, verbsFor } from './payment-subject';
 import type { OperatorDecision } from './records';
 
@@ -126,8 +126,7 @@ export function createPaymentRecordActivities(deps: ActivityDeps) {
   ): Promise<PaymentRecordOutcome> {
     const outcome = await settleOnce(ref, callId, async (tx, row, call) => {
       const before = toPayment(row);
-      const data = { ...decision, operation: call.operation, n: call.n };
-      await appendNote(tx, { ...subjectOf(before), type: 'operator.settled', status: before.status, data });
+      await noteDecision(tx, paymentObject(ref), before.status, call, decision);
       const settles = { callId, state: decision.outcome, outcome: { ...decision } };
       const transition = decidedTransition(before, call, decision.outcome);
       const payment = await savePayment(deps, tx, row, transition, { settles });

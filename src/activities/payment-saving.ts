@@ -6,11 +6,13 @@ import type { Payment, PaymentTransition } from '../domain/payment';
 import { settleCall } from '../stores/channel-calls';
 import type { CallEnd } from '../stores/channel-calls';
 import { appendEvent } from '../stores/outbox';
+import { afterCommit } from '../stores/postgres';
 import { toPayment, updatePayment } from '../stores/payments';
 import type { PaymentRow } from '../stores/payments';
 import { callOnceCommitted } from './attention';
 import type { ActivityDeps } from './deps';
 import { noteLateMoney } from './late-money';
+import { noteSucceeded } from './paid';
 import { transitionEvents } from './transition-events';
 
 interface Saving {
@@ -37,6 +39,7 @@ export async function savePayment(
   const cancelReason = next.status === 'cancelled' ? extra.cancelReason : undefined;
   await updatePayment(tx, before, next, { events: events.length, cancelReason, settles: extra.settles });
   callOnceCommitted(deps, tx, paymentObject(next), before, next);
+  afterCommit(tx, () => noteSucceeded(deps, row, before, next));
   const numbers = { channel_payment_no: next.channelPaymentNo, channel_trade_no: next.channelTradeNo };
   for (const event of transitionEvents(deps, row, subjectOf(next), transition, numbers))
     await appendEvent(tx, event);
@@ -45,6 +48,6 @@ export async function savePayment(
 }
 
 /** The payment as the subject of events and notes. */
-export function subjectOf(payment: Payment) {
+function subjectOf(payment: Payment) {
   return { merchantId: payment.merchantId, objectKind: 'payment' as const, objectNo: payment.paymentNo };
 }

@@ -9,7 +9,6 @@ import { applyAttentionMet, applyCreateDecline, applySnapshot, holdObject } from
 import type { Hold, Transition } from '../domain/pre-auth';
 import type { CallEnd } from '../stores/channel-calls';
 import { lockPreAuthAndCall } from '../stores/hold-with-call';
-import { appendNote } from '../stores/outbox';
 import { lockPreAuth, toHold } from '../stores/pre-auths';
 import type { PreAuthRow } from '../stores/pre-auths';
 import { changing } from './changing';
@@ -17,7 +16,8 @@ import type { ActivityDeps, HoldRef } from './deps';
 import { successorOf } from './failover';
 import { endOf, resultBy, savingOf, transitionOf } from './hold-answer';
 import { endHoldCreate } from './hold-failover';
-import { saveTransition, subjectOf } from './hold-saving';
+import { saveTransition } from './hold-saving';
+import { noteDecision } from './operator-word';
 
 /** An operator's word on an outcome that the channel will not tell any more. */
 export interface OperatorDecision {
@@ -96,13 +96,7 @@ export function createRecordActivities(deps: ActivityDeps) {
     return settleOnce(ref, callId, async (tx, row, call) => {
       const before = toHold(row);
       const settles = { callId, state: decision.outcome, outcome: { ...decision } };
-      const note = { ...decision, operation: call.operation, n: call.n };
-      await appendNote(tx, {
-        ...subjectOf(before),
-        type: 'operator.settled',
-        status: before.status,
-        data: note,
-      });
+      await noteDecision(tx, holdObject(ref), before.status, call, decision);
       const transition = decidedTransition(before, call, decision.outcome);
       const hold = await saveTransition(deps, tx, row, transition, { settles });
       return { hold, result: resultOf(call, decision.outcome, null, hold) };

@@ -17,7 +17,7 @@ import {
 import type { Refund, RefundTransition } from '../domain/refund';
 import { findCalls, settleCall } from '../stores/channel-calls';
 import type { CallEnd } from '../stores/channel-calls';
-import { appendEvent, appendNote } from '../stores/outbox';
+import { appendEvent } from '../stores/outbox';
 import {
   freeOrderIfRefunded,
   lockRefundable,
@@ -30,6 +30,7 @@ import { callOnceCommitted } from './attention';
 import { changing } from './changing';
 import type { ActivityDeps, RefundRef } from './deps';
 import { exchangeOf } from './exchange';
+import { noteDecision } from './operator-word';
 import type { OperatorDecision } from './records';
 import { findRefund, mustHaveRefund, refundScene } from './refund-subject';
 import { transitionEvents } from './transition-events';
@@ -146,8 +147,7 @@ export function createRefundRecordActivities(deps: ActivityDeps) {
   ): Promise<Refund> {
     return settleOnce(ref, callId, async (tx, row, call) => {
       const before = toRefund(row);
-      const data = { ...decision, operation: call.operation, n: call.n };
-      await appendNote(tx, { ...subjectOf(before), type: 'operator.settled', status: before.status, data });
+      await noteDecision(tx, refundObject(before), before.status, call, decision);
       const settles = { callId, state: decision.outcome, outcome: { ...decision } };
       const transition =
         decision.outcome === 'executed'

@@ -4,6 +4,9 @@
  */
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import { codecSettings, payloadSettings } from './payload-settings';
+import { traceSettings } from './trace-settings';
+import { retentionSettings } from './retention-settings';
 
 const seconds = (fallback: number) => z.coerce.number().positive().default(fallback);
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65535).default(fallback);
@@ -13,6 +16,11 @@ const flag = (fallback: boolean) =>
     .enum(['true', 'false'])
     .default(fallback ? 'true' : 'false')
     .transform((text) => text === 'true');
+
+const addressAndPort = z
+  .string()
+  .regex(/^((\d{1,3}(\.\d{1,3}){3}|\[[0-9A-Fa-f:]+\]):\d{1,5})?$/, 'expected an IP address and a port')
+  .default('');
 
 const KEY_RING = /^[A-Za-z0-9_-]{1,16}:[A-Za-z0-9+/]{43}=(,[A-Za-z0-9_-]{1,16}:[A-Za-z0-9+/]{43}=)*$/;
 
@@ -45,6 +53,9 @@ export const configSchema = z.object({
   IP_LIMIT_PER_MINUTE: count(1_000, 1_000_000).describe(
     'Requests without a valid key that one address (IPv6: one /64) may send in any minute, over all processes',
   ),
+  IP_MAX_CONNECTIONS: count(2_000, 15_000).describe(
+    'Connections one address (IPv6: one /64) may have open to one process; those of TRUSTED_PROXIES are not counted',
+  ),
 
   RATE_LIMIT_LEASE_SECONDS: count(60, 3_600).describe(
     'Seconds after which the requests of a process that died no longer count as at work',
@@ -65,13 +76,13 @@ export const configSchema = z.object({
     'Requests one process may be at work on: beyond it tiers are scaled down, to half at twice of it; then requests are refused',
   ),
 
-  WORKER_METRICS_ADDRESS: z
-    .string()
-    .regex(/^((\d{1,3}(\.\d{1,3}){3}|\[[0-9A-Fa-f:]+\]):\d{1,5})?$/, 'expected an IP address and a port')
-    .default('')
-    .describe(
-      'IP address and port, e.g. 127.0.0.1:40007, where a worker shows its metrics to Prometheus under /metrics; empty: nowhere',
-    ),
+  API_METRICS_ADDRESS: addressAndPort.describe(
+    'IP address and port, e.g. 127.0.0.1:40009, where an API process shows its metrics to Prometheus under /metrics; empty: nowhere',
+  ),
+  WORKER_METRICS_ADDRESS: addressAndPort.describe(
+    'IP address and port, e.g. 127.0.0.1:40007, where a worker shows its metrics to Prometheus under /metrics; empty: nowhere',
+  ),
+  ...traceSettings,
 
   HOLDFAST_ADMIN_KEY: z
     .string()
@@ -84,6 +95,9 @@ export const configSchema = z.object({
     .describe(
       'Keys of the encryption at rest, "id:base64" of 32 bytes each, comma separated; the first encrypts, all decrypt',
     ),
+  ...payloadSettings,
+
+  ...codecSettings,
 
   DB_HOST: z.string().min(1).default('localhost').describe('PostgreSQL'),
   DB_PORT: port(40432).describe('PostgreSQL port'),
@@ -249,6 +263,8 @@ export const configSchema = z.object({
     .positive()
     .default(30)
     .describe('Days delivered notifications are kept, and days undelivered ones of a disabled endpoint wait'),
+  ...retentionSettings,
+
   WEBHOOK_BLOCKED_PORTS: z
     .string()
     .regex(/^(\d{1,5}(,\d{1,5})*)?$/, 'expected port numbers, comma separated')

@@ -13,6 +13,8 @@ const SECRET_PATHS = [
   'secret',
 ].flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
 
-export function createLogger(process: string, level: string): Logger {
-  return pino({ level, base: { process }, redact: { paths: SECRET_PATHS, remove: true } });
+/** @param fieldsOf what is added to each line that it is known of */
+export function createLogger(process: string, level: string, fieldsOf?: () => object): Logger {
+  const redact = { paths: SECRET_PATHS, remove: true };
+  return pino({ level, base: { process }, redact, ...(fieldsOf !== undefined && { mixin: fieldsOf }) });
 }

@@ -12,7 +12,11 @@ export interface ApiMetrics {
   shed(priority: string): void;
   /** A request refused because of its address. */
   addressRefused(): void;
+  /** A connection that was closed because its address has too many. */
+  connectionRefused(): void;
   contentType: string;
+  /** Where other parts of the process show theirs. */
+  readonly registry: Registry;
   /** The page, as Prometheus reads it. */
   page(): Promise<string>;
 }
@@ -59,6 +63,11 @@ export function createApiMetrics(sources: MetricSources): ApiMetrics {
     help: 'Requests refused because of their address',
     registers,
   });
+  const connections = new Counter({
+    name: 'holdfast_connections_refused_total',
+    help: 'Connections closed because their address has too many',
+    registers,
+  });
   gauge(registry, 'holdfast_limiter_fallback', '1 while the limits are counted in the process', () =>
     sources.isFallback() ? 1 : 0,
   );
@@ -72,7 +81,9 @@ export function createApiMetrics(sources: MetricSources): ApiMetrics {
     limited: (outcome) => decisions.inc({ outcome }),
     shed: (priority) => sheds.inc({ priority }),
     addressRefused: () => addresses.inc(),
+    connectionRefused: () => connections.inc(),
     contentType: registry.contentType,
+    registry,
     page: () => registry.metrics(),
   };
 }

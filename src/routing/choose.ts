@@ -10,6 +10,8 @@ import type { Router } from './router';
 export interface ChosenAccount {
   readonly id: string;
   readonly contract: ChannelContract;
+  /** It takes nothing new. */
+  readonly switchedOff?: boolean;
 }
 
 export interface Choice {
@@ -31,13 +33,17 @@ export async function chooseChannel(router: Router, q: Queryable, request: Routi
   if (known !== undefined) return choiceOf(decision, decision.channel, known);
   // Accounts that are known leave no second channel to try: those that have none were excluded.
   const candidates = router.knowsAccounts() ? [decision.channel] : decision.ranked;
+  let switchedOff: Choice | undefined;
   for (const candidate of candidates) {
     const channel = channelNamed(candidate);
     if (channel === undefined) continue;
     const account = await findAccountFor(q, { merchantId, world, channel });
-    if (account !== undefined) return choiceOf(decision, channel, account);
+    if (account === undefined) continue;
+    const { id, contract, switchedOffAt } = account;
+    if (switchedOffAt === null) return choiceOf(decision, channel, { id, contract });
+    switchedOff ??= choiceOf(decision, channel, { id, contract, switchedOff: true });
   }
-  return choiceOf(decision, decision.channel, undefined);
+  return switchedOff ?? choiceOf(decision, decision.channel, undefined);
 }
 
 function choiceOf(decision: RoutingDecision, id: string, account: ChosenAccount | undefined): Choice {

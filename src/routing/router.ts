@@ -5,6 +5,8 @@
 import { checkHoldAmount, checkPaymentAmount } from '../channels/registry';
 import { CHANNELS } from '../domain/channel';
 import type { ChannelContract, ChannelName, World } from '../domain/channel';
+import { feesOf } from '../domain/fee-report';
+import type { PaidOrder } from '../domain/fee-report';
 import type { Money } from '../domain/money';
 import type { CompiledConfig } from '../domain/routing/config';
 import { decide } from '../domain/routing/decide';
@@ -37,6 +39,8 @@ export interface RouterDeps extends SnapshotDeps {
   readonly limits: HealthLimits;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** Told of each decision for a request that will be sent. Never throws. */
+  readonly onDecision?: ((decision: RoutingDecision) => void) | undefined;
 }
 
 export interface RouterStatus {
@@ -71,6 +75,8 @@ export interface Router {
   /** Whether accounts are known: they are not with the built-in configuration. */
   knowsAccounts(): boolean;
   isOutOfService(channel: ChannelId): boolean;
+  /** What was paid costs at the prices of the present configuration, and what it would cost at the default channel. */
+  feesOf(paid: PaidOrder): { fee: number; defaultFee: number };
   /**
    * What came of a call to a channel. Under a merchant's own account it says more of that account (a key that was revoked)
    * than of the channel, which is everybody's: it does not count. Never throws and never waits.
@@ -139,6 +145,7 @@ export function createRouter(deps: RouterDeps): Router {
       const decision = decide(keeper.current().config, request, context);
       book.note(decision, nowMs);
       if (decision.probe === true) deps.probes.tell(decision.channel);
+      deps.onDecision?.(decision);
       return decision;
     },
     quote(request, mode) {
@@ -149,6 +156,7 @@ export function createRouter(deps: RouterDeps): Router {
       keeper.current().config.accountsOf?.(world, merchantId).get(channel),
     knowsAccounts: () => keeper.current().config.accountsOf !== undefined,
     isOutOfService: isOut,
+    feesOf: (paid) => feesOf(keeper.current().config, paid),
     observe({ accountId, ...seen }) {
       const { platformAccounts } = keeper.current().config;
       if (accountId === undefined || platformAccounts?.has(accountId) !== false) observations.note(seen);

@@ -12,7 +12,11 @@ import { loadConfig } from '../config/config';
 import type { Config } from '../config/config';
 import { createLogger } from '../observability/logger';
 import type { Logger } from '../observability/logger';
+import { startTracing, TRACES_LOST } from '../observability/tracing';
+import { createDataConverter } from '../observability/payload-codec';
+import { HISTOGRAM_BUCKETS } from '../observability/worker-metrics';
 import {
+  assertSchemaFits,
   createFoundation,
   createLazyTemporalClient,
   createRelayParts,
@@ -20,13 +24,15 @@ import {
   createPaymentParts,
   temporalSettings,
 } from '../runtime';
+import { clientInterceptors } from '../temporal/client';
 import { startPayments, startWebhooks, untilItWorks } from './roles';
 import type { Role, RoleDeps, RoleName } from './roles';
 import { workflowBundleOf } from './worker';
 
 async function main(): Promise<void> {
   const config = loadConfig();
-  const log = createLogger('worker', config.LOG_LEVEL);
+  const tracing = startTracing(config, 'worker', (problem) => log.warn(problem, TRACES_LOST));
+  const log = createLogger('worker', config.LOG_LEVEL, tracing?.logFields);
   Runtime.install({
     shutdownSignals: [],
     logger: sdkLogger(log),
@@ -36,6 +42,11 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
   const stopped = new Promise((resolve) => stopping.signal.addEventListener('abort', resolve));
   const roles = new Map<RoleName, Role>();
+  await assertSchemaFits(config, log, (error) => {
+    log.fatal(error.message);
+    process.exitCode = 1;
+    stopping.abort();
+  });
   const health = serveHealth(config, roles);
   let connection: NativeConnection | undefined;
   try {
@@ -45,15 +56,17 @@ async function main(): Promise<void> {
     const relayFirst = connection === undefined && config.WORKER_ROLES.includes('relay');
     if (relayFirst) {
       log.warn('Temporal cannot be reached yet: the relay starts without it');
-      roles.set('relay', await startRelay(config, log, createLazyTemporalClient().client, false));
+      const { client } = createLazyTemporalClient(config, tracing);
+      roles.set('relay', await startRelay(config, log, client, false));
     }
     connection ??= await untilItWorks(log, stopping.signal, () =>
       NativeConnection.connect(connectionOptions),
     );
+    const dataConverter = createDataConverter(config);
     let bundle: Promise<WorkflowBundleOption> | undefined;
     const deps: RoleDeps = {
-      ...{ config, log, connection, namespace, stopping: stopping.signal },
-      bundle: () => (bundle ??= workflowBundleOf(config.WORKFLOW_BUNDLE)),
+      ...{ config, log, connection, namespace, dataConverter, tracing, stopping: stopping.signal },
+      bundle: () => (bundle ??= workflowBundleOf(config.WORKFLOW_BUNDLE, dataConverter)),
       onFailure: (error) => {
         log.fatal({ err: error }, 'a worker has ended by itself');
         process.exitCode = 1;
@@ -69,6 +82,7 @@ async function main(): Promise<void> {
     health.close();
     await stopAll(roles);
     await connection?.close();
+    await tracing?.close();
   }
   log.info('worker stopped');
 }
@@ -76,17 +90,19 @@ async function main(): Promise<void> {
 const START: Readonly<Record<RoleName, (deps: RoleDeps) => Promise<Role>>> = {
   payments(deps) {
     const foundation = createFoundation(deps.config, deps.log);
-    const meter = Runtime.instance().metricMeter;
-    return startPayments(deps, createPaymentParts(foundation, deps.connection, deps.namespace, meter));
+    return startPayments(deps, createPaymentParts(foundation, clientOf(deps), meter(), deps.tracing));
   },
   async webhooks(deps) {
-    return startWebhooks(deps, createWebhookParts(createFoundation(deps.config, deps.log), clientOf(deps)));
+    const foundation = createFoundation(deps.config, deps.log);
+    return startWebhooks(deps, createWebhookParts(foundation, clientOf(deps), meter()));
   },
   relay: (deps) => startRelay(deps.config, deps.log, clientOf(deps), true),
 };
 
+const meter = () => Runtime.instance().metricMeter;
+
 async function startRelay(config: Config, log: Logger, client: Client, eager: boolean): Promise<Role> {
-  const parts = createRelayParts(createFoundation(config, log), client, eager);
+  const parts = createRelayParts(createFoundation(config, log), client, eager, meter());
   await parts.relay.start();
   return { stop: () => parts.relay.stop(), close: () => parts.close() };
 }
@@ -108,8 +124,8 @@ async function soon(connecting: Promise<NativeConnection>): Promise<NativeConnec
   return undefined;
 }
 
-function clientOf({ connection, namespace }: RoleDeps): Client {
-  return new Client({ connection, namespace });
+function clientOf({ connection, namespace, dataConverter, tracing }: RoleDeps): Client {
+  return new Client({ connection, namespace, dataConverter, interceptors: clientInterceptors(tracing) });
 }
 
 /** The relay first, so that its last outcomes still find a worker for their retries; what they share goes last. */
@@ -132,7 +148,8 @@ function serveHealth(config: Config, roles: ReadonlyMap<RoleName, Role>): Server
 
 /** Temporal's own numbers and ours, for Prometheus; empty: nobody asks for them. */
 function telemetryOf(bindAddress: string): TelemetryOptions {
-  return bindAddress === '' ? {} : { metrics: { prometheus: { bindAddress } } };
+  if (bindAddress === '') return {};
+  return { metrics: { prometheus: { bindAddress, histogramBucketOverrides: { ...HISTOGRAM_BUCKETS } } } };
 }
 
 function sdkLogger(log: Logger): DefaultLogger {

@@ -1,15 +1,19 @@
 /** What one worker process may serve, each with a database pool of its own: a flood of one starves no other. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
+import type { DataConverter } from '@temporalio/common';
 import type { NativeConnection, WorkflowBundleOption } from '@temporalio/worker';
 import type { Config } from '../config/config';
 import type { Logger } from '../observability/logger';
+import type { Tracing } from '../observability/tracing';
 import { registerSearchAttributes } from '../temporal/search-attributes';
 import {
   upsertPickupSchedule,
   upsertReconciliationSchedule,
+  upsertRetentionSchedule,
   upsertSweepSchedule,
 } from '../temporal/schedules';
+import { buildIdOf } from './build-id';
 import { createWorker } from './worker';
 import type { WorkerTuning } from './worker';
 
@@ -34,6 +38,8 @@ export interface RoleDeps {
   readonly log: Logger;
   readonly connection: NativeConnection;
   readonly namespace: string;
+  readonly dataConverter: DataConverter;
+  readonly tracing: Tracing | undefined;
   readonly bundle: () => Promise<WorkflowBundleOption>;
   readonly stopping: AbortSignal;
   /** A worker that ends by itself takes the process along: whoever watches it starts a new one. */
@@ -53,6 +59,10 @@ export function startPayments(deps: RoleDeps, served: Served): Promise<Role> {
     const intervalSeconds = config.RECONCILE_INTERVAL;
     const closedDays = config.RECONCILE_CLOSED_DAYS;
     await upsertReconciliationSchedule(client, taskQueue, { intervalSeconds, closedDays });
+    await upsertRetentionSchedule(client, taskQueue, config.RETENTION_INTERVAL, {
+      inboundEventDays: config.INBOUND_EVENT_RETENTION_DAYS,
+      failedWebhookDays: config.WEBHOOK_FAILED_RETENTION_DAYS,
+    });
   };
   return serve(deps, served, { taskQueue, tuning: {}, prepare: registerSearchAttributes, schedule });
 }
@@ -80,16 +90,28 @@ interface Queue {
 }
 
 async function serve(deps: RoleDeps, served: Served, queue: Queue): Promise<Role> {
-  const { connection, namespace } = deps;
+  const { connection, namespace, dataConverter, tracing } = deps;
   const { taskQueue, tuning, prepare, schedule } = queue;
-  const client = new Client({ connection, namespace });
+  const client = new Client({ connection, namespace, dataConverter });
   let stop = () => Promise.resolve();
   try {
     if (prepare !== undefined) await untilItWorks(deps.log, deps.stopping, () => prepare(client));
     const workflowBundle = await deps.bundle();
+    const buildId = buildIdOf(workflowBundle);
     const { activities } = served;
-    const parts = { connection, namespace, taskQueue, activities, workflowBundle, tuning };
+    const bundled = { workflowBundle, buildId };
+    const parts = {
+      connection,
+      namespace,
+      dataConverter,
+      taskQueue,
+      activities,
+      ...bundled,
+      tuning,
+      tracing,
+    };
     const worker = await createWorker(parts);
+    deps.log.info({ taskQueue, buildId }, 'serving a task queue');
     const ended = worker.run().catch(deps.onFailure);
     stop = () => {
       if (worker.getState() === 'RUNNING') worker.shutdown();

@@ -2,7 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Ajv from 'ajv';
+import { z } from 'zod';
 import { configSchema } from '../../src/config/config';
+import { codecSettings, payloadSettings } from '../../src/config/payload-settings';
 import { ROOT, interpolated, readCompose } from './compose';
 import type { Service } from './compose';
 
@@ -34,6 +36,8 @@ function unknownVariables({ environment = {} }: Pick<Service, 'environment'>): s
 function settingsOf(environment: Readonly<Record<string, string>>): Record<string, string> {
   const secrets: Record<string, string> = {
     HOLDFAST_ENCRYPTION_KEYS: `k1:${Buffer.alloc(32).toString('base64')}`,
+    HOLDFAST_PAYLOAD_KEYS: `p1:${Buffer.alloc(32).toString('base64')}`,
+    CODEC_TOKENS: `web-ui:${'x'.repeat(24)}`,
   };
   return Object.fromEntries(
     Object.entries(environment).map(([name, value]) =>
@@ -72,8 +76,8 @@ describe('the file', () => {
 });
 
 describe('our services', () => {
-  test('are four, from one image', () => {
-    expect(OURS.map(([name]) => name).sort()).toEqual(['api', 'migrate', 'webhooks', 'worker']);
+  test('are five, from one image', () => {
+    expect(OURS.map(([name]) => name).sort()).toEqual(['api', 'codec', 'migrate', 'webhooks', 'worker']);
     expect(new Set(OURS.map(([, { image }]) => image)).size).toBe(1);
   });
 
@@ -84,9 +88,10 @@ describe('our services', () => {
     ]);
   });
 
-  test.each(OURS)('%s: every variable exists, and has a value that is taken', (_, service) => {
+  test.each(OURS)('%s: every variable exists, and has a value that is taken', (name, service) => {
     expect(unknownVariables(service)).toEqual([]);
-    const result = configSchema.safeParse(settingsOf(service.environment ?? {}));
+    const schema = name === 'codec' ? z.object({ ...payloadSettings, ...codecSettings }) : configSchema;
+    const result = schema.safeParse(settingsOf(service.environment ?? {}));
     expect(result.error?.issues ?? []).toEqual([]);
   });
 
@@ -108,7 +113,7 @@ describe('our services', () => {
     const scraped = textOf('deploy/prometheus/prometheus.yml');
     const { api, worker, webhooks, temporal } = COMPOSE.services;
     const ports = {
-      api: api?.environment?.['API_PORT'],
+      api: api?.environment?.['API_METRICS_ADDRESS']?.split(':')[1],
       worker: worker?.environment?.['WORKER_METRICS_ADDRESS']?.split(':')[1],
       webhooks: webhooks?.environment?.['WORKER_METRICS_ADDRESS']?.split(':')[1],
       temporal: temporal?.environment?.['PROMETHEUS_ENDPOINT']?.split(':')[1],
@@ -187,7 +192,7 @@ describe('who reaches whom', () => {
   });
 
   test('what waits for another shares a network with it', () => {
-    const server = /(?:server|http:\/\/)\s*(api|grafana|temporal-ui):/g;
+    const server = /(?:server|http:\/\/)\s*(api|codec|grafana|temporal-ui):/g;
     const gateway = textOf('deploy/gateway/gateway.conf');
     for (const [, name = ''] of gateway.matchAll(server)) {
       const shared = COMPOSE.services[name]?.networks.filter((one) =>
@@ -197,15 +202,35 @@ describe('who reaches whom', () => {
     }
   });
 
+  test('the codec server has its keys and nothing else, and opens payloads for the pages of the Web UI alone', () => {
+    const { codec, 'temporal-ui': webUi, gateway } = COMPOSE.services;
+    expect(codec?.secrets).toEqual(['holdfast_payload_keys', 'codec_tokens']);
+    expect(codec?.networks).toEqual(['ui']);
+    const origin = codec?.environment?.['CODEC_ORIGINS'] ?? '';
+    expect(webUi?.environment?.['TEMPORAL_CODEC_ENDPOINT']).toBe(`${origin}/codec`);
+    expect(gateway?.ports).toContainEqual(expect.stringContaining(origin.replace('http://', '')));
+    const [, ...servers] = textOf('deploy/gateway/gateway.conf').split(/^server \{/m);
+    const behind = servers.filter((text) =>
+      text.includes(`http://codec:${codec?.environment?.['CODEC_PORT']}`),
+    );
+    expect(behind).toHaveLength(1);
+    expect(behind[0]).toMatch(
+      /auth_basic "[^"]+";[^]*location \/codec\/ \{[^}]*include \/run\/secrets\/codec_auth/,
+    );
+    for (const [, name] of textOf('deploy/gateway/gateway.conf').matchAll(/\/run\/secrets\/(\w+)/g))
+      expect(gateway?.secrets).toContain(name);
+  });
+
   test('the Web UI asks who is there, and metrics stay in', () => {
     const [, ...servers] = textOf('deploy/gateway/gateway.conf').split(/^server \{/m);
     expect(servers).toHaveLength(3);
     expect(servers.find((text) => text.includes('temporal-ui'))).toMatch(
       /auth_basic "[^"]+";\s+auth_basic_user_file/,
     );
-    expect(servers.find((text) => text.includes('http://api'))).toContain(
-      'location = /metrics { return 404; }',
-    );
+    const published = servers.flatMap((text) => /listen (\d+);/.exec(text)?.[1] ?? []);
+    const scraped = [...textOf('deploy/prometheus/prometheus.yml').matchAll(/port: (\d+)/g)];
+    expect(scraped).toHaveLength(4);
+    for (const [, port] of scraped) expect(published).not.toContain(port);
   });
 });
 

@@ -3,8 +3,14 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { MetricMeter } from '@temporalio/common';
 import { createOperatorCall } from '../../src/activities/attention';
-import { createApiMetrics } from '../../src/observability/metrics';
+import { createGatewayMetrics } from '../../src/observability/gateway-metrics';
 import { createLogger } from '../../src/observability/logger';
+import { createApiMetrics } from '../../src/observability/metrics';
+import {
+  createChannelMetrics,
+  createMoneyMetrics,
+  createWebhookMetrics,
+} from '../../src/observability/worker-metrics';
 
 export type KnownMetrics = ReadonlyMap<string, ReadonlySet<string>>;
 
@@ -43,6 +49,14 @@ function apiPage(): Promise<string> {
   metrics.limited('allowed');
   metrics.shed('create');
   metrics.addressRefused();
+  metrics.connectionRefused();
+  const gateway = createGatewayMetrics(metrics.registry, {
+    channels: ['stripe'],
+    isOutOfService: () => false,
+    readBacklog: () => Promise.resolve({ oldestWaitingSeconds: 0, inRetry: 0, gatedEndpoints: 0 }),
+    nowMs: () => 0,
+  });
+  gateway.decided({ channel: 'stripe', level: 'smart', decidedBy: 'cost' });
   return metrics.page();
 }
 
@@ -58,12 +72,17 @@ const labelsIn = (text: string) => [...text.matchAll(/(\w+)="/g)].map(([, label 
 
 /** What the workers count themselves, through the meter of Temporal's SDK, which puts no prefix before it. */
 function addWorkers(add: Add): void {
+  const noting = (name: string, type: string) => (_: number, labels: Record<string, string>) =>
+    add(name, type, Object.keys(labels));
   const meter = {
-    createCounter: (name: string) => ({
-      add: (_: number, labels: Record<string, string>) => add(name, 'counter', Object.keys(labels)),
-    }),
-  };
-  createOperatorCall(createLogger('test', 'silent'), meter as unknown as MetricMeter);
+    createCounter: (name: string) => ({ add: noting(name, 'counter') }),
+    createHistogram: (name: string) => ({ record: noting(name, 'histogram') }),
+  } as unknown as MetricMeter;
+  createOperatorCall(createLogger('test', 'silent'), meter);
+  createChannelMetrics(meter).begin('stripe', 'create_pre_auth')('declined', 'card_declined');
+  const money = { merchantId: 'm', world: 'live', channel: 'stripe', currency: 'USD' };
+  createMoneyMetrics(meter)({ ...money, amount: 1, fee: 1, defaultFee: 1 });
+  createWebhookMetrics(meter);
 }
 
 const SDK_SOURCES = ['common/src/telemetry', 'sdk-core/src/telemetry', 'client/src'];

@@ -153,7 +153,7 @@ describe('rules', () => {
       RULES.filter(({ record }) => record === name)
         .map(({ labels }) => labels?.['slo'])
         .sort();
-    const objectives = ['api', 'limits', 'pre_auth', 'routing', 'webhooks'];
+    const objectives = ['api', 'limits', 'pre_auth', 'routing', 'webhook_success', 'webhooks'];
     expect(recorded('holdfast:slo_budget')).toEqual(objectives);
     expect(recorded('holdfast:slo_errors:rate5m')).toEqual(objectives);
     expect(recorded('holdfast:slo_requests:rate5m')).toEqual(objectives);
@@ -164,7 +164,7 @@ describe('rules', () => {
     const names = alerts.map(({ alert }) => alert);
     expect(new Set(names).size).toBe(names.length);
     expect(names).toEqual(
-      expect.arrayContaining(['LimiterFallback', 'NeedsAttention', 'BudgetBurnsIn2Days']),
+      expect.arrayContaining(['ChannelDown', 'LimiterFallback', 'NeedsAttention', 'WebhookWaits']),
     );
     const vague = alerts.filter(
       ({ labels, annotations }) =>

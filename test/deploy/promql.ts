@@ -30,11 +30,11 @@ export interface Expression {
 }
 
 /**
- * @param text PromQL; Grafana's `$__rate_interval` stands for a duration
+ * @param text PromQL; Grafana's `$__rate_interval` and `$__range` stand for durations
  * @throws Error that quotes the expression when it is none
  */
 export function readPromql(text: string): Expression {
-  const query = text.replaceAll('$__rate_interval', '5m');
+  const query = text.replaceAll('$__rate_interval', '5m').replaceAll('$__range', '1h');
   const selectors: { metric: string; labels: Map<string, string | undefined> }[] = [];
   const grouping: string[] = [];
   parser.parse(query).iterate({

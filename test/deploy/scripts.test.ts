@@ -77,10 +77,14 @@ describe('make-secrets', () => {
     const settings = {
       HOLDFAST_ADMIN_KEY: read('holdfast_admin_key'),
       HOLDFAST_ENCRYPTION_KEYS: read('holdfast_encryption_keys'),
+      HOLDFAST_PAYLOAD_KEYS: read('holdfast_payload_keys'),
+      CODEC_TOKENS: read('codec_tokens'),
       DB_PASSWORD: read('db_password'),
       REDIS_PASSWORD: read('redis_password'),
     };
     expect(configSchema.safeParse(settings).error?.issues ?? []).toEqual([]);
+    const [, token = ''] = read('codec_tokens').split(':');
+    expect(read('codec_authorization')).toBe(`proxy_set_header Authorization "Bearer ${token}";`);
     expect(statSync(folder).mode & 0o777).toBe(0o700);
   });
 
@@ -101,13 +105,13 @@ describe('make-secrets', () => {
   });
 });
 
-test.each(['api', 'worker', 'webhooks'])(
+test.each(['api', 'worker', 'webhooks', 'codec'])(
   'the health check of %s ends with 0 for an answer that is well, else with 1',
   async (name) => {
     const [, program, ...words] = readCompose().services[name]?.healthcheck?.test ?? [];
     expect([program, words.at(-1)]).toEqual([
       'node',
-      expect.stringMatching(/^http:\/\/127\.0\.0\.1:4000[56]\/readyz$/),
+      expect.stringMatching(/^http:\/\/127\.0\.0\.1:400(05|06|10)\/readyz$/),
     ]);
     const codeOf = (url: string) =>
       new Promise((resolve) => {

@@ -4,15 +4,13 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from '@temporalio/client';
 import type { WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { workflowBundle as stackBundle } from '../../dev/stack/bundle';
 import { temporalBinary } from '../../dev/stack/temporal-binary';
 import { createCodecServer } from '../../src/observability/codec-server';
 import { createLogger } from '../../src/observability/logger';
@@ -216,16 +214,11 @@ test('a history is read through the codec server, as the Web UI and the temporal
   }
 }, 60_000);
 
-test('a bundle says whether it encodes failures', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-bundle-'));
-  const path = join(folder, 'bundle.js');
-  try {
-    writeFileSync(path, workflowBundle.code);
-    expect(() => assertBundleFits(path, convert(K1))).not.toThrow();
-    expect(() => assertBundleFits(process.env['WORKFLOW_BUNDLE'] ?? '', convert(K1))).toThrow(
-      'WORKFLOW_BUNDLE',
-    );
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-});
+test('a bundle of the workflows says whether it encodes failures', async () => {
+  const [plain, encoded] = [await stackBundle({}), await stackBundle({ HOLDFAST_PAYLOAD_KEYS: K1 })];
+  expect(() => assertBundleFits(encoded, convert(K1))).not.toThrow();
+  expect(() => assertBundleFits(plain, convert(K1))).toThrow('WORKFLOW_BUNDLE');
+  expect(() => assertBundleFits(plain, {})).not.toThrow();
+  const notYet = { HOLDFAST_PAYLOAD_KEYS: K1, HOLDFAST_PAYLOAD_ENCRYPTION: 'false' };
+  expect(await stackBundle(notYet)).toBe(plain);
+}, 60_000);
