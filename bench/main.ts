@@ -4,6 +4,7 @@ import * as holds from './holds';
 import * as limits from './limits';
 import * as retries from './retries';
 import * as routing from './routing';
+import * as unitCosts from './unit-costs';
 import * as webhooks from './webhooks';
 
 interface Bench {
@@ -11,7 +12,10 @@ interface Bench {
   run(options: { readonly quick: boolean }): Promise<void>;
 }
 
-const BENCHES: Readonly<Record<string, Bench>> = { api, holds, webhooks, retries, routing, limits };
+const BENCHES: Readonly<Record<string, Bench>> = {
+  ...{ api, holds, webhooks, retries, routing, limits },
+  'unit-costs': unitCosts,
+};
 
 async function main(): Promise<void> {
   const [name = '', ...flags] = process.argv.slice(2);

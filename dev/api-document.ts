@@ -26,7 +26,10 @@ const SETTINGS = {
 
 export async function apiDocument(): Promise<ApiDocument> {
   const config = loadConfig(SETTINGS);
-  const parts = new Proxy({} as ApiParts, { get: (_, name) => (name === 'config' ? config : nothing) });
+  const known = { config, tracing: undefined };
+  const parts = new Proxy(known as unknown as ApiParts, {
+    get: (target, name: keyof ApiParts) => (name in target ? target[name] : nothing),
+  });
   const server = buildApp(parts).listen(0, '127.0.0.1');
   try {
     await new Promise((resolve) => server.once('listening', resolve));

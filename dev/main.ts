@@ -87,6 +87,7 @@ function printAddresses(
     ['API', `${urls.api}/api/v1`],
     ['API documents', `${urls.api}/docs`],
     ['Temporal Web UI', temporal.owned ? web : `of ${environment['TEMPORAL_ADDRESS']}`],
+    ['Codec server', `http://127.0.0.1:${ports.codec}, for temporal --codec-endpoint`],
     ...channelRows(environment, startsSandbox),
     ['Webhooks received', `${urls.receiver}/_received`],
     [
@@ -96,7 +97,7 @@ function printAddresses(
     ['Redis', `redis://${REDIS_HOST}:${REDIS_PORT}`],
     ['Data and logs', dataDir],
     ['Demo API key', seed.apiKey],
-    ['Admin key', `in ${join(dataDir, 'secrets.json')}`],
+    ['Admin key, codec token', `in ${join(dataDir, 'secrets.json')}`],
   ]);
   // A new order each time it is pasted: an order has one live hold.
   const body = `{"channel":"stripe","order_no":"ROOM-'$(date +%s)'","amount":50000,"currency":"USD"}`;

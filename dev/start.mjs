@@ -1,7 +1,7 @@
 /**
- * The one entry of npm start, npm run demo, npm test, npm run soak and npm run bench. Plain JavaScript without
+ * The one entry of npm start, npm test, npm run demo, soak, bench and prod-like. Plain JavaScript without
  * dependencies, because it runs before they are installed: it checks Node.js, installs what is missing and hands over.
- * Usage: node dev/start.mjs [start|demo|test|soak|bench] [arguments...]
+ * Usage: node dev/start.mjs [start|demo|test|soak|bench|prod-like] [arguments...]
  */
 import { spawn } from 'node:child_process';
 import { existsSync, lstatSync, statSync } from 'node:fs';
@@ -33,6 +33,7 @@ const COMMANDS = {
     ...(rest.length > 0 ? rest : ['test/(chaos|e2e)/', 'test/redis/tier-limiter-model', 'test/api/fuzz']),
   ],
   bench: () => [...TSX, 'bench/main.ts', ...rest],
+  'prod-like': () => [...TSX, 'dev/prod-like.ts', ...rest],
 };
 
 function fail(sentence) {

@@ -86,3 +86,5 @@ export const DELIVERY_PATHS: readonly DeliveryPath[] = [
 ];
 
 export const SWEEP_PATH = 'webhook-sweep';
+/** The other deletion by a Schedule. */
+export const RETENTION_PATH = 'retention';

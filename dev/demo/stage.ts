@@ -176,7 +176,7 @@ async function startVictims({ dataDir, environment }: Ground, own: Server[]): Pr
     ...process.env,
     ...environment,
     PAYMENTS_TASK_QUEUE: DEMO_QUEUE,
-    WORKFLOW_BUNDLE: await workflowBundle(),
+    WORKFLOW_BUNDLE: await workflowBundle({ ...process.env, ...environment }),
   };
   const ports = { api: await freePort(), worker: await freePort() };
   const options = { dataDir, report: note };

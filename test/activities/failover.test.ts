@@ -86,6 +86,15 @@ describe.each(['payment', 'pre_auth'] as const)('a %s', (kind) => {
     expect(await declined(sends)).toEqual({ channel: 'paypal', failed: false, isMoved: true });
   });
 
+  it('ends where it is when the account of its next channel is switched off', async () => {
+    const set = (to: string) =>
+      rows.db.query(`UPDATE channel_accounts SET switched_off_at = ${to} WHERE channel = 'paypal'`);
+    await set('now()');
+    const sends = { attempts: 1, notSent: 0, maybeSent: false };
+    expect(await declined(sends)).toEqual({ channel: 'stripe', failed: true, isMoved: false });
+    await set('NULL');
+  });
+
   it.each<[string, Sends]>([
     ['of which nobody knows whether it arrived', { attempts: 2, notSent: 0, maybeSent: true }],
     // Its process died before it could note anything.

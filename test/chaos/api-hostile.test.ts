@@ -29,7 +29,10 @@ let port: number;
 let authorization: readonly [string, string];
 
 beforeAll(async () => {
-  const environment = { RATE_LIMIT_MULTIPLIER: '10000', IP_LIMIT_PER_MINUTE: '1000000' };
+  const environment = {
+    ...{ RATE_LIMIT_MULTIPLIER: '10000', IP_LIMIT_PER_MINUTE: '1000000' },
+    IP_MAX_CONNECTIONS: String(IDLE_CONNECTIONS + 1_000),
+  };
   system = await startSystem({ workerCount: 0, environment });
   port = system.apis[0]?.address.port ?? 0;
   authorization = ['Authorization', `Bearer ${system.merchant.apiKey}`];

@@ -1,4 +1,5 @@
 /** Four API processes on a PostgreSQL and a Redis of their own, any of which may be killed, and a merchant who asks too much. */
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { Pool, PoolClient } from 'pg';
@@ -34,6 +35,8 @@ export async function startTown(): Promise<Town> {
     apiCount: API_COUNT,
     environment: {
       LOG_LEVEL: 'info',
+      // Each finds a port of its own, and its log says which.
+      API_METRICS_ADDRESS: '127.0.0.1:0',
       RATE_LIMIT_MULTIPLIER: '1',
       RATE_LIMIT_LEASE_SECONDS: String(LEASE_SECONDS),
       // A machine that is busy with four processes is not a Redis that is slow.
@@ -142,7 +145,10 @@ export class Town {
   }
 
   async metric(at: number, name: string): Promise<number> {
-    const page = await (await fetch(`${this.urlOf(at)}/metrics`)).text();
+    const log = readFileSync(this.stack.apis[at]?.logFile ?? '', 'utf8').split('\n');
+    const shown = log.findLast((line) => line.includes('metrics are shown')) ?? '{}';
+    const { port } = (JSON.parse(shown) as { at?: { port?: number } }).at ?? {};
+    const page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
     return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(page)?.[1]);
   }
 

@@ -7,6 +7,7 @@ import type { Pool, QueryResultRow } from 'pg';
 import { createDemoMerchant, createStripeAccount, registerSandboxEvents } from '../../dev/demo-client';
 import type { DemoMerchant } from '../../dev/demo-client';
 import { temporaryDataDir } from '../../dev/stack/paths';
+import { payloadConverter } from '../../dev/stack/payloads';
 import { logTail } from '../../dev/stack/processes';
 import type { Server } from '../../dev/stack/processes';
 import { SANDBOX_SECRET_KEY, SANDBOX_WEBHOOK_SECRET } from '../../dev/stack/settings';
@@ -140,13 +141,11 @@ export class Victims {
 
   /** Asks Temporal, over a connection of its own: one that was opened before it was killed may be broken. */
   async withTemporal<T>(work: (client: Client) => Promise<T>): Promise<T> {
-    const connection = await Connection.connect({
-      address: this.stack.environment['TEMPORAL_ADDRESS'] ?? '',
-    });
+    const { environment } = this.stack;
+    const { TEMPORAL_ADDRESS: address = '', TEMPORAL_NAMESPACE: namespace = 'default' } = environment;
+    const connection = await Connection.connect({ address });
     try {
-      return await work(
-        new Client({ connection, namespace: this.stack.environment['TEMPORAL_NAMESPACE'] ?? 'default' }),
-      );
+      return await work(new Client({ connection, namespace, dataConverter: payloadConverter(environment) }));
     } finally {
       await connection.close();
     }

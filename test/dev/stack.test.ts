@@ -1,18 +1,22 @@
 /** The embedded stack's promises: data survive, a killed server comes back on its data, and failures are sentences. */
-import { rmSync } from 'node:fs';
+import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { withClient } from '../../dev/stack/database';
 import { StackError } from '../../dev/stack/errors';
 import { temporaryDataDir } from '../../dev/stack/paths';
 import { ALL_PARTS, CORE_PARTS } from '../../dev/stack/parts';
+import { payloadConverter } from '../../dev/stack/payloads';
 import { choosePorts } from '../../dev/stack/ports';
 import { startTime } from '../../dev/stack/process-table';
 import { startRedis } from '../../dev/stack/redis';
+import { devSecrets } from '../../dev/stack/secrets';
 import { startStack } from '../../dev/stack/stack';
 import type { Stack, StackOptions } from '../../dev/stack/stack';
 import { temporalBinary } from '../../dev/stack/temporal-binary';
+import { eventually } from '../e2e/eventually';
 
 const folders: string[] = [];
 function temporaryFolder(): string {
@@ -160,6 +164,65 @@ test('a channel has a sandbox, unless the environment names the channel', async 
   }
 }, 60_000);
 
-test('a stack that names no parts has no sandbox beside that of Stripe', () => {
-  expect(ALL_PARTS.filter((part) => !CORE_PARTS.includes(part))).toEqual(['paypal', 'alipay', 'btcpay']);
+test('a stack that names no parts has no codec server, and no sandbox beside that of Stripe', () => {
+  expect(ALL_PARTS.filter((part) => !CORE_PARTS.includes(part))).toEqual([
+    'codec',
+    'paypal',
+    'alipay',
+    'btcpay',
+  ]);
+});
+
+test('the Web UI is told where payloads are opened, and its own pages alone have them opened there', async () => {
+  const only = ['temporal', 'codec'] as const;
+  const stack = await startStack({ dataDir: temporaryFolder(), ports: 'free', only, temporary: true });
+  try {
+    const origin = `http://127.0.0.1:${stack.ports.temporalUi}`;
+    const { Codec } = await eventually(
+      'the Web UI answers',
+      () => askJson<{ Codec?: { Endpoint: string } }>(`${origin}/api/v1/settings`),
+      (answer) => answer.Codec !== undefined,
+    );
+    const [codec] = payloadConverter(stack.environment).payloadCodecs ?? [];
+    const plain = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"a datum"') };
+    const payloads = (await codec?.encode([plain]))?.map(({ metadata, data }) => ({
+      metadata: Object.fromEntries(
+        Object.entries(metadata ?? {}).map(([name, value]) => [name, base64(value)]),
+      ),
+      data: base64(data ?? new Uint8Array()),
+    }));
+    const decode = (endpoint: string, from: string) =>
+      fetch(`${endpoint}/decode`, {
+        method: 'POST',
+        headers: { origin: from, 'content-type': 'application/json' },
+        body: JSON.stringify({ payloads }),
+      });
+    const opened = await decode(Codec?.Endpoint ?? '', origin);
+    expect(await opened.json()).toMatchObject({ payloads: [{ data: base64(plain.data) }] });
+    expect((await decode(Codec?.Endpoint ?? '', 'http://127.0.0.1:1')).status).toBe(403);
+    expect((await decode(`http://127.0.0.1:${stack.ports.codec}`, origin)).status).toBe(401);
+  } finally {
+    await stack.stop();
+  }
+}, 60_000);
+
+const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
+
+async function askJson<T extends object>(url: string): Promise<Partial<T>> {
+  return fetch(url).then(
+    async (response) => (await response.json()) as T,
+    () => ({}),
+  );
+}
+
+test('secrets of an earlier version stay, and what it did not have is added', () => {
+  const dataDir = temporaryFolder();
+  const file = join(dataDir, 'secrets.json');
+  const earlier = { HOLDFAST_ADMIN_KEY: 'an admin key', HOLDFAST_ENCRYPTION_KEYS: 'a key at rest' };
+  writeFileSync(file, JSON.stringify(earlier), { mode: 0o600 });
+  const secrets = devSecrets(dataDir);
+  expect(secrets).toMatchObject(earlier);
+  expect(secrets.HOLDFAST_PAYLOAD_KEYS).toMatch(/^dev:.{44}$/);
+  expect(devSecrets(dataDir)).toEqual(secrets);
+  expect(statSync(file).mode & 0o777).toBe(0o600);
 });

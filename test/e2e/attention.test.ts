@@ -1,6 +1,6 @@
 /** Where no program can find out how a call ended a person is called: counted for alerts, and found in Temporal. */
 import { freePort } from '../../dev/stack/ports';
-import { NEEDS_ATTENTION } from '../../src/workflows/messages';
+import { NEEDS_ATTENTION } from '../../src/domain/search-attributes';
 import { eventually, startSystem } from './harness';
 import type { System } from './harness';
 import { PaymentClient, paymentWorkflowId } from './payment-client';

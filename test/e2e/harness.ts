@@ -10,6 +10,7 @@ import type { Pool, QueryResultRow } from 'pg';
 import { callApi, createDemoMerchant } from '../../dev/demo-client';
 import type { DemoMerchant } from '../../dev/demo-client';
 import { startService } from '../../dev/stack/node-services';
+import { payloadConverter } from '../../dev/stack/payloads';
 import { freePort } from '../../dev/stack/ports';
 import type { Server } from '../../dev/stack/processes';
 import { sandboxEnvironment, SANDBOX_SECRET_KEY, SANDBOX_WEBHOOK_SECRET } from '../../dev/stack/settings';
@@ -231,11 +232,8 @@ export class System {
         ...sandboxEnvironment(port, join(this.dataDir, `${this.taskQueue}-stripe`)),
         SANDBOX_SECRET_KEY: secretKey,
       };
-      const server = await startService(
-        'sandbox',
-        `${this.taskQueue}-sandbox`,
-        this.serverOptions(port, environment),
-      );
+      const options = this.serverOptions(port, environment);
+      const server = await startService('sandbox', `${this.taskQueue}-sandbox`, options);
       this.sandboxServer = server;
       this.stopSandbox = () => server.stop();
       this.sandbox = new SandboxControl(urlOf(server));
@@ -265,13 +263,14 @@ export class System {
   private async connectTemporal(): Promise<void> {
     const { TEMPORAL_ADDRESS: address = '', TEMPORAL_NAMESPACE: namespace = 'default' } = this.environment;
     this.connection = await Connection.connect({ address });
-    this.temporal = new Client({ connection: this.connection, namespace });
+    const dataConverter = payloadConverter(this.environment);
+    this.temporal = new Client({ connection: this.connection, namespace, dataConverter });
   }
 
   /** Schedules that are left would start workflows that no worker takes any more. */
   private async deleteSchedules(): Promise<void> {
     if (this.connection === undefined) return;
-    const ids = ['pickup', 'reconciliation'].map((name) => `${name}/${this.taskQueue}`);
+    const ids = ['pickup', 'reconciliation', 'retention'].map((name) => `${name}/${this.taskQueue}`);
     for (const id of [...ids, `webhook-sweep/${this.webhooksTaskQueue}`]) {
       await this.temporal.schedule
         .getHandle(id)

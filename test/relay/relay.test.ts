@@ -239,6 +239,27 @@ describe('what must not hold up others', () => {
 });
 
 describe('leases', () => {
+  test('what an operator wants early is in the audit, once', async () => {
+    await start({ leaseSeconds: 5, timeoutMs: 200, maxInFlight: 1 });
+    const [id = ''] = await rig.notify(await rig.endpoint((await rig.receiver()).url), 1);
+    await rig.db.query(
+      `UPDATE webhook_notifications SET status = 'retrying', attempts = 1, next_retry_at = now() + interval '1 hour' WHERE id = $1`,
+      [id],
+    );
+    const lease = (early: boolean) => leaseForRetry(rig.db, rig.box, rig.settings, id, early);
+    for (const [early, kind] of [
+      [false, 'wait'],
+      [true, 'leased'],
+      [true, 'wait'],
+    ] as const)
+      expect([early, (await lease(early)).kind]).toEqual([early, kind]);
+    const { rows } = await rig.db.query(
+      'SELECT actor, action, entity FROM admin_audit WHERE entity_id = $1',
+      [id],
+    );
+    expect(rows).toEqual([{ actor: 'temporal', action: 'signal.retry_now', entity: 'notification' }]);
+  });
+
   test('a late failure changes nothing, a late success counts', async () => {
     await start({ leaseSeconds: 0.2, timeoutMs: 200, maxInFlight: 1 });
     const shop = await rig.receiver();

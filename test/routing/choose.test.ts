@@ -1,5 +1,7 @@
 /** The account of a new order: from memory as a rule, from the database before anybody is told that there is none. */
 import { chooseChannel } from '../../src/routing/choose';
+import { switchAccount } from '../../src/stores/channel-accounts';
+import { withTransaction } from '../../src/stores/postgres';
 import { createTestDatabase } from '../setup/test-database';
 import type { TestDatabase } from '../setup/test-database';
 import { addAccount, requestOf, startRouter } from './rig';
@@ -47,6 +49,32 @@ test('a process that knows nothing takes the best channel that has an account', 
   const choice = await chooseChannel(blind.router, own.db, inGermany);
   expect(choice).toMatchObject({ channel: 'stripe', decision: { channel: 'stripe', level: 'smart' } });
   expect(choice.account?.id).toBe(choice.decision.accountId);
+});
+
+test('an account that is switched off is none to take another for, and is told as what it is', async () => {
+  const [{ id } = { id: '' }] = (
+    await own.db.query<{ id: string }>(`SELECT id FROM channel_accounts WHERE channel = 'stripe'`)
+  ).rows;
+  const by = { actor: 'root', requestId: 'test' };
+  const switched = (on: boolean) => withTransaction(own.db, (tx) => switchAccount(tx, by, id, on));
+  expect(await switched(false)).toMatchObject({ id, enabled: true });
+  const account = { id, switchedOff: true };
+  expect(await chooseChannel(blind.router, own.db, inGermany)).toMatchObject({ channel: 'stripe', account });
+  await own.router.changed();
+  const { decision, ...known } = await chooseChannel(own.router, noQuery, requestOf());
+  expect(known).toMatchObject({ channel: 'stripe', account });
+  const excluded = decision.candidates.find(({ channel }) => channel === 'stripe')?.excluded;
+  expect([decision.level, excluded?.code]).toEqual(['default', 'account_switched_off']);
+
+  await addAccount(own.db, 'paypal');
+  expect(await chooseChannel(blind.router, own.db, inGermany)).toMatchObject({ channel: 'paypal' });
+  await own.router.changed();
+  const other = await chooseChannel(own.router, noQuery, requestOf());
+  expect(other).toMatchObject({ channel: 'paypal', decision: { level: 'smart', ranked: ['paypal'] } });
+  await own.db.query(`UPDATE channel_accounts SET enabled = false WHERE channel = 'paypal'`);
+  await switched(true);
+  await own.router.changed();
+  expect(await chooseChannel(own.router, noQuery, requestOf())).toMatchObject({ channel: 'stripe' });
 });
 
 test('a named channel stays the named one', async () => {
