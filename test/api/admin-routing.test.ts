@@ -238,7 +238,7 @@ test('the audit tells who changed what, from what to what, by pages and by entit
     `/audit?entity=rule&entity_id=${String(id)}&cursor=${String(history['next_cursor'])}`,
   );
   expect(rest.json.data).toMatchObject({ items: [{ action: 'create', before: null }], next_cursor: null });
-  expect((await ask('GET', `/audit?from=${since}&actor=admin`)).json.data['items']).toHaveLength(4);
+  expect((await ask('GET', `/audit?from=${since}&actor=root`)).json.data['items']).toHaveLength(4);
   expect((await ask('GET', `/audit?to=${since}&from=${since}`)).json.data['items']).toEqual([]);
   expect((await ask('GET', '/audit?actor=nobody')).json.data['items']).toEqual([]);
   const forged = Buffer.from(JSON.stringify([1, 'x'])).toString('base64url');
