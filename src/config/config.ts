@@ -88,7 +88,7 @@ export const configSchema = z.object({
     .string()
     .min(24)
     .max(200)
-    .describe('Bearer key of /api/v1/admin/*; at least 24 characters'),
+    .describe('Bearer key of /api/v1/admin/*; at least 24 characters; the API alone needs it'),
   HOLDFAST_ENCRYPTION_KEYS: z
     .string()
     .regex(KEY_RING, 'expected id:base64-of-32-bytes, comma separated; the first one encrypts')
@@ -284,8 +284,11 @@ export type Config = z.infer<typeof configSchema>;
  * Reads and checks the settings once, at the start of a process.
  * @throws Error whose message names every variable that is missing or wrong, one a line.
  */
-export function loadConfig(environment: Readonly<Record<string, string | undefined>> = process.env): Config {
-  const result = configSchema.safeParse(environment);
+export function loadConfig(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+  schema: z.ZodType<Config> = configSchema,
+): Config {
+  const result = schema.safeParse(environment);
   if (result.success) return result.data;
   const lines = result.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
   throw new Error(`These settings are missing or wrong (see .env.example):\n${lines.join('\n')}`);

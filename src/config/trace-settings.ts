@@ -1,7 +1,32 @@
 /** The settings of traces, under the names that OpenTelemetry gives them. */
 import { z } from 'zod';
 
-const HEADERS = /^([A-Za-z0-9_-]+=[^,=\s]+(,[A-Za-z0-9_-]+=[^,=\s]+)*)?$/;
+const HEADER = /^\s*([A-Za-z0-9_-]+)\s*=(.*)$/;
+/** What a header may be made of. */
+const PRINTABLE = /^[\x20-\x7e]+$/;
+
+/**
+ * @param text `name=value`, comma separated; values percent-encoded where they have a comma, as OpenTelemetry has it
+ * @returns undefined: it is no such list
+ */
+export function collectorHeaders(text: string): Record<string, string> | undefined {
+  const headers: Record<string, string> = {};
+  for (const pair of text === '' ? [] : text.split(',')) {
+    const [, name, encoded = ''] = HEADER.exec(pair) ?? [];
+    const value = decoded(encoded.trim());
+    if (name === undefined || value === undefined || !PRINTABLE.test(value)) return undefined;
+    headers[name] = value;
+  }
+  return headers;
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
 
 export const traceSettings = {
   OTEL_EXPORTER_OTLP_ENDPOINT: z
@@ -12,17 +37,18 @@ export const traceSettings = {
     ),
   OTEL_EXPORTER_OTLP_HEADERS: z
     .string()
-    .regex(HEADERS, 'expected name=value, comma separated')
+    .refine(
+      (text) => collectorHeaders(text) !== undefined,
+      'expected name=value, comma separated, values percent-encoded where they have a comma or a %',
+    )
     .default('')
-    .describe('Headers the collector wants, name=value, comma separated: secret'),
+    .describe('Headers the collector wants, name=value, comma separated, values percent-encoded: secret'),
   OTEL_TRACES_SAMPLER_ARG: z.coerce
     .number()
     .min(0)
     .max(1)
     .default(1)
-    .describe(
-      'Share of the requests that are traced, of those whose caller has not decided it (traceparent)',
-    ),
+    .describe('Share of the requests that are traced, whatever their callers say of it (traceparent)'),
 };
 
 export type TraceSettings = z.infer<z.ZodObject<typeof traceSettings>>;

@@ -5,6 +5,7 @@ import Ajv from 'ajv';
 import { z } from 'zod';
 import { configSchema } from '../../src/config/config';
 import { codecSettings, payloadSettings } from '../../src/config/payload-settings';
+import { workerConfigSchema } from '../../src/config/worker-config';
 import { ROOT, interpolated, readCompose } from './compose';
 import type { Service } from './compose';
 
@@ -13,6 +14,21 @@ const SERVICES = Object.entries(COMPOSE.services);
 const OURS = SERVICES.filter(([, { build }]) => build !== undefined);
 /** Work that is done once and ends. */
 const JOBS = ['temporal-schema', 'temporal-namespace', 'migrate'];
+/** Runs when somebody asks it something. */
+const TOOLS = ['ops'];
+/** What each of our services reads its settings by; rotation of keys runs in migrate's. */
+const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
+  api: configSchema,
+  codec: z.object({ ...payloadSettings, ...codecSettings }),
+  migrate: configSchema.pick({
+    DB_HOST: true,
+    DB_USER: true,
+    DB_PASSWORD: true,
+    HOLDFAST_ENCRYPTION_KEYS: true,
+  }),
+  webhooks: workerConfigSchema,
+  worker: workerConfigSchema,
+};
 /** Not of our schema: @temporalio/envconfig reads them. */
 const TEMPORAL = ['TEMPORAL_ADDRESS', 'TEMPORAL_NAMESPACE'];
 const textOf = (path: string) => readFileSync(join(ROOT, path), 'utf8');
@@ -69,7 +85,7 @@ describe('the file', () => {
     const pinned = textOf('dev/temporal-cli/go.mod');
     const [, server] = /go\.temporal\.io\/server v(\S+)/.exec(pinned) ?? [];
     const [, ui] = /temporalio\/ui-server\/v2 v(\S+)/.exec(pinned) ?? [];
-    for (const name of ['temporal', 'temporal-schema', 'temporal-namespace'])
+    for (const name of ['temporal', 'temporal-schema', 'temporal-namespace', 'ops'])
       expect([name, COMPOSE.services[name]?.image.split(':')[1]]).toEqual([name, server]);
     expect(COMPOSE.services['temporal-ui']?.image).toBe(`temporalio/ui:${ui}`);
   });
@@ -90,9 +106,8 @@ describe('our services', () => {
 
   test.each(OURS)('%s: every variable exists, and has a value that is taken', (name, service) => {
     expect(unknownVariables(service)).toEqual([]);
-    const schema = name === 'codec' ? z.object({ ...payloadSettings, ...codecSettings }) : configSchema;
-    const result = schema.safeParse(settingsOf(service.environment ?? {}));
-    expect(result.error?.issues ?? []).toEqual([]);
+    const result = SCHEMAS[name]?.safeParse(settingsOf(service.environment ?? {}));
+    expect([result?.success, result?.error?.issues ?? []]).toEqual([true, []]);
   });
 
   test.each(OURS)('%s: what it runs exists', (_, { command = [] }) => {
@@ -133,9 +148,10 @@ describe('every service', () => {
     });
     expect(service.security_opt).toEqual(['no-new-privileges:true']);
     expect(service.cap_drop).toEqual(['ALL']);
-    const isJob = JOBS.includes(name);
-    expect(service.restart).toMatch(isJob ? /^on-failure:\d+$/ : /^unless-stopped$/);
-    expect(service.healthcheck === undefined).toBe(isJob);
+    const [isJob, isTool] = [JOBS.includes(name), TOOLS.includes(name)];
+    expect(service.restart).toMatch(isTool ? /^no$/ : isJob ? /^on-failure:\d+$/ : /^unless-stopped$/);
+    expect(service.profiles).toEqual(isTool ? [name] : undefined);
+    expect(service.healthcheck === undefined).toBe(isJob || isTool);
   });
 
   test.each(SERVICES)('%s: its image has a version', (_, { image }) => {
@@ -172,7 +188,8 @@ describe('every service', () => {
     const environment = Object.entries(service.environment ?? {});
     const secret = /(PASSWORD|PWD|_KEYS?|SECRET|TOKENS?)$/;
     expect(environment.filter(([name]) => secret.test(name))).toEqual([]);
-    const text = JSON.stringify([service.environment, service.command, service.healthcheck]);
+    const { environment: settings, entrypoint, command, healthcheck } = service;
+    const text = JSON.stringify([settings, entrypoint, command, healthcheck]);
     for (const [, name] of text.matchAll(/\/run\/secrets\/(\w+)/g)) expect(service.secrets).toContain(name);
   });
 });

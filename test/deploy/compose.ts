@@ -20,6 +20,8 @@ export interface Service {
   readonly healthcheck?: { readonly test: readonly string[] };
   readonly restart?: string;
   readonly user?: string;
+  readonly profiles?: readonly string[];
+  readonly ulimits?: Readonly<Record<string, number>>;
   readonly cap_drop?: readonly string[];
   readonly security_opt?: readonly string[];
   readonly deploy?: {

@@ -79,7 +79,8 @@ function addWorkers(add: Add): void {
     createHistogram: (name: string) => ({ record: noting(name, 'histogram') }),
   } as unknown as MetricMeter;
   createOperatorCall(createLogger('test', 'silent'), meter);
-  createChannelMetrics(meter).begin('stripe', 'create_pre_auth')('declined', 'card_declined');
+  const channelMetrics = createChannelMetrics(meter, { channels: [], operations: [] });
+  channelMetrics.begin('stripe', 'create_pre_auth')('declined', 'card_declined');
   const money = { merchantId: 'm', world: 'live', channel: 'stripe', currency: 'USD' };
   createMoneyMetrics(meter)({ ...money, amount: 1, fee: 1, defaultFee: 1 });
   createWebhookMetrics(meter);

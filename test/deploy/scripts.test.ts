@@ -103,6 +103,18 @@ describe('make-secrets', () => {
     make();
     expect(readdirSync(folder).map((name) => [name, read(name)])).toEqual(before);
   });
+
+  it('makes anew what was taken away, and nothing else', () => {
+    make();
+    const all = () => Object.fromEntries(readdirSync(folder).map((name) => [name, read(name)]));
+    const before = all();
+    rmSync(join(folder, 'holdfast_admin_key'));
+    make();
+    const { holdfast_admin_key: key, ...others } = all();
+    expect(key).toMatch(/^[0-9a-f]{48}$/);
+    expect(key).not.toBe(before['holdfast_admin_key']);
+    expect({ ...others, holdfast_admin_key: before['holdfast_admin_key'] }).toEqual(before);
+  });
 });
 
 test.each(['api', 'worker', 'webhooks', 'codec'])(
