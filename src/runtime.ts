@@ -7,7 +7,7 @@ import { createOperatorCall } from './activities/attention';
 import type { Activities } from './activities';
 import { createWebhookActivities } from './activities/webhook-index';
 import type { WebhookActivities } from './activities/webhook-index';
-import { createWatched } from './channels/watched';
+import { createWatched, WATCHED_OPERATIONS } from './channels/watched';
 import { createChannelRegistry, holdHorizonSecondsOf, paymentCapabilitiesOf } from './channels/registry';
 import type { ChannelRegistryOptions } from './channels/registry';
 import type { Config } from './config/config';
@@ -20,6 +20,8 @@ import {
 } from './observability/worker-metrics';
 import { createRedis } from './redis/client';
 import { createNoteFailed } from './redis/failed-webhooks';
+import { CHANNELS } from './domain/channel';
+import { markedFor } from './domain/commands';
 import { DEFAULT_HEALTH_LIMITS } from './domain/routing/health';
 import { createChannelCache } from './redis/channel-cache';
 import { createProbes } from './redis/probes';
@@ -89,7 +91,9 @@ function channelOptions(config: Config): ChannelRegistryOptions {
 
 /** The workflows of all objects, to be asked by the API. */
 export function createGateway(foundation: Foundation, client: Client): CommandGateway {
-  return createCommandGateway(client, foundation.config.PAYMENTS_TASK_QUEUE);
+  return createCommandGateway(client, foundation.config.PAYMENTS_TASK_QUEUE, (object, command) =>
+    foundation.box.seal('', markedFor(object, command)),
+  );
 }
 
 /** The workflows of all objects, to be started, woken and told. */
@@ -149,7 +153,8 @@ function createWorkerActivities(
   router: Router,
 ): Activities {
   const { config, log, db, box, accounts } = foundation;
-  const watches = [createChannelMetrics(meter), ...(tracing === undefined ? [] : [tracing.channels])];
+  const channelMetrics = createChannelMetrics(meter, { channels: CHANNELS, operations: WATCHED_OPERATIONS });
+  const watches = [channelMetrics, ...(tracing === undefined ? [] : [tracing.channels])];
   const watched = createWatched(watches);
   const countPaid = createMoneyMetrics(meter);
   return createActivities({

@@ -5,6 +5,7 @@ import { CHANNELS } from '../domain/channel';
 import type { ChannelName } from '../domain/channel';
 import type { ObjectKind, ObjectRef } from '../domain/ids';
 import type { Logger } from '../observability/logger';
+import { safely } from '../observability/safely';
 import { afterCommit } from '../stores/postgres';
 import type { ActivityDeps } from './deps';
 
@@ -20,7 +21,7 @@ export function createOperatorCall(log: Logger, meter: MetricMeter): CallOperato
   for (const object_kind of KINDS) for (const channel of CHANNELS) calls.add(0, { object_kind, channel });
   return ({ merchantId, kind, no }, channel, reason) => {
     log.error({ merchantId, object: `${kind}/${no}`, channel, reason }, 'an object needs attention');
-    calls.add(1, { object_kind: kind, channel });
+    safely('the count of calls for an operator', () => calls.add(1, { object_kind: kind, channel }));
   };
 }
 

@@ -8,6 +8,7 @@ import { callName, workflowIdOf } from '../domain/ids';
 import type { ObjectRef } from '../domain/ids';
 import { mayReplay, settleDelayMs } from '../domain/settle';
 import type { CallEvidence } from '../domain/settle';
+import { safely } from '../observability/safely';
 import { markStoredError, noteFault, touchCall } from '../stores/channel-calls';
 import type { ActivityDeps, SendOutcome } from './deps';
 import type { AnswerOf, Subject, SubjectReport } from './subject';
@@ -39,13 +40,15 @@ export async function send<S extends { readonly status: string }, R, Op extends 
   mustBeOwn(subject, call);
   const startedAtMs = deps.now();
   const tell = (outcome: SendOutcome['outcome']) =>
-    deps.observe?.({
-      ...subject.place,
-      accountId: subject.channelAccountId,
-      currency: call.currency,
-      outcome,
-      latencyMs: deps.now() - startedAtMs,
-    });
+    safely('what routing learns of a call', () =>
+      deps.observe?.({
+        ...subject.place,
+        accountId: subject.channelAccountId,
+        currency: call.currency,
+        outcome,
+        latencyMs: deps.now() - startedAtMs,
+      }),
+    );
   try {
     const answer = await subject.carryOut(call, identityOf(subject.object, call), exchangeOf(timeoutMs));
     tell(answer.kind === 'declined' ? 'decline' : 'success');

@@ -16,7 +16,7 @@ import { resend, send } from './exchange';
 import { recordAtOnce } from './hold-answer';
 import { holdSubject, waitsForUs } from './hold-subject';
 import type { ActivityDeps, HoldRef } from './deps';
-import { wordOf } from './operator-word';
+import { speakerOf } from './operator-word';
 
 /** What became of the step. */
 export interface StepOutcome {
@@ -85,8 +85,8 @@ async function newCall(deps: ActivityDeps, hold: Hold, step: Command): Promise<N
     const contract = { preAuth: true, currencies: [hold.currency] };
     const refusal = checkHoldAmount(hold.channel, { ...judged, currency: hold.currency }, contract);
     if (refusal !== undefined) return refusal;
-    const word = wordOf(step, base.object, { ...judged, currency: hold.currency });
-    return { ...base, operation: 'capture', ...judged, by: step.by, reason: step.reason, word };
+    const speaker = speakerOf(deps.box, step, base.object, { ...judged, currency: hold.currency });
+    return { ...base, operation: 'capture', ...judged, reason: step.reason, ...speaker };
   }
   const refusal = judgeRelease(hold);
   if (refusal !== undefined) return refusal;
@@ -94,9 +94,8 @@ async function newCall(deps: ActivityDeps, hold: Hold, step: Command): Promise<N
   if (step.kind === 'expiry')
     return { ...base, operation: 'cancel', amount: 0, final: true, reason: 'expired' };
   const reason = step.reason ?? (await readCommandNote(deps.db, hold.merchantId, step.commandId));
-  const { by } = step;
-  const word = wordOf(step, base.object, { amount: 0 });
-  return { ...base, operation: 'cancel', amount: 0, final: true, by, reason, word };
+  const speaker = speakerOf(deps.box, step, base.object, { amount: 0 });
+  return { ...base, operation: 'cancel', amount: 0, final: true, reason, ...speaker };
 }
 
 export async function mustRead<Read>(reading: Promise<Read | undefined>, ref: HoldRef): Promise<Read> {

@@ -19,7 +19,7 @@ import type { CallEnd } from '../stores/channel-calls';
 import { readCommandNote } from '../stores/command-notes';
 import { appendNote } from '../stores/outbox';
 import type { ActivityDeps } from './deps';
-import { wordOf } from './operator-word';
+import { speakerOf } from './operator-word';
 
 type CreateCall = ChannelCall<HoldOperation> | ChannelCall<PaymentOperation>;
 
@@ -151,6 +151,7 @@ export async function successorOf(
  * @returns how that call ends, to be written together with the object's end, and the merchant's reason, if there is one
  */
 export async function endUnsent(
+  { box }: Pick<ActivityDeps, 'box'>,
   tx: PoolClient,
   object: ObjectRef,
   { id, channelAccountId, currency }: CreateCall,
@@ -168,9 +169,9 @@ export async function endUnsent(
     : undefined;
   const own = await insertCall<PaymentOperation>(tx, {
     ...{ object, channelAccountId, currency, operation: 'cancel', amount: 0, final: true, sentNow: false },
-    ...{ commandId: command.commandId, by: isCancel ? command.by : undefined },
+    commandId: command.commandId,
     reason: isCancel ? cancelReason : 'expired',
-    word: isCancel ? wordOf(command, object, { amount: 0 }) : undefined,
+    ...(isCancel ? speakerOf(box, command, object, { amount: 0 }) : {}),
   });
   if (own === undefined) throw new Error(`${object.kind} ${object.no} has another open call; look again`);
   const outcome = { reason: 'no channel had been asked' };

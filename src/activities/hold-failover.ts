@@ -99,7 +99,7 @@ export function createHoldFailoverActivities(deps: ActivityDeps) {
       const { row, call } = await lockPreAuthAndCall(tx, ref, callId);
       const hold = toHold(row);
       if (call.state !== 'open' || call.attempts > 0) return { hold, isEnded: isClosed(hold.status) };
-      const saving = await endUnsent(tx, holdObject(hold), call, command);
+      const saving = await endUnsent(deps, tx, holdObject(hold), call, command);
       const transition = applyUntaken(hold, command.kind === 'cancel' ? 'canceled' : 'expired');
       const next = await saveTransition(deps, tx, row, transition, saving);
       return { hold: next, isEnded: true };

@@ -1,23 +1,46 @@
-/** What operators say to workflows, by the Web UI or the command line, as it is kept in the audit: with what it does. */
+/** Who said what to a workflow. What operators say, by the Web UI or the command line, is kept in the audit with what it does. */
 import type { PoolClient } from 'pg';
-import { BY_API } from '../domain/commands';
+import { BY_API, isBorrowedName, markedFor } from '../domain/commands';
+import type { CancelCommand, CaptureCommand } from '../domain/commands';
 import type { ObjectRef } from '../domain/ids';
 import { appendOperatorWord } from '../stores/admin-audit';
 import type { OperatorWord } from '../stores/admin-audit';
 import { appendNote } from '../stores/outbox';
+import type { SecretBox } from '../stores/secret-box';
 import type { OperatorDecision } from './records';
 
-interface Commanded {
-  readonly kind: 'capture' | 'cancel';
-  readonly commandId: string;
+/** Who gave a command, as its call keeps it; `word`: what the audit is told, nothing of what the merchant asked for. */
+export interface Speaker {
   readonly by?: string | undefined;
+  readonly word?: OperatorWord;
 }
 
-/** The word behind a command; undefined: the merchant gave it. @param after what is done, amounts in minor units */
-export function wordOf(command: Commanded, object: ObjectRef, after: object): OperatorWord | undefined {
-  if (command.by === BY_API) return undefined;
-  const { kind, commandId, by } = command;
-  return { by, action: `signal.${kind}`, requestId: commandId, ...entityOf(object), after };
+/**
+ * Who gave this command: the merchant where it has the API's mark, and without one an operator, whatever `by` says.
+ * @param after what is done, amounts in minor units
+ */
+export function speakerOf(
+  box: SecretBox,
+  command: CaptureCommand | CancelCommand,
+  object: ObjectRef,
+  after: object,
+): Speaker {
+  if (isMarked(box, command, object)) return { by: BY_API };
+  const { kind, commandId } = command;
+  const by = isBorrowedName(command.by) ? undefined : command.by;
+  const word = { by, action: `signal.${kind}` as const, requestId: commandId, ...entityOf(object), after };
+  return { by, word };
+}
+
+/** Whoever seals for this very purpose has the keys of the API. What was sealed is nothing. */
+function isMarked(box: SecretBox, command: CaptureCommand | CancelCommand, object: ObjectRef): boolean {
+  if (command.mark === undefined) return false;
+  try {
+    box.open(command.mark, markedFor(object, command));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Keeps who decided an unknown outcome, and why, with the object, and that it was decided in the audit. */

@@ -13,7 +13,7 @@ import { readCommandNote } from '../stores/command-notes';
 import { readPayment, toPayment } from '../stores/payments';
 import { begin, lookInTurn } from './begin';
 import type { ActivityDeps, PaymentRef } from './deps';
-import { wordOf } from './operator-word';
+import { speakerOf } from './operator-word';
 import { resend, send } from './exchange';
 import { mustHave, paymentSubject, verbsFor } from './payment-subject';
 import type { PaymentReport } from './payment-subject';
@@ -98,8 +98,8 @@ async function newCall(
       return { ...base, operation: 'cancel', amount: 0, reason: 'expired' };
     case 'cancel': {
       const reason = step.reason ?? (await readCommandNote(deps.db, payment.merchantId, step.commandId));
-      const word = wordOf(step, base.object, { amount: 0 });
-      return { ...base, operation: 'cancel', amount: 0, by: step.by, reason, word };
+      const speaker = speakerOf(deps.box, step, base.object, { amount: 0 });
+      return { ...base, operation: 'cancel', amount: 0, reason, ...speaker };
     }
   }
 }

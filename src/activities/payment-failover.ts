@@ -105,7 +105,7 @@ export function createPaymentFailoverActivities(deps: ActivityDeps) {
       const payment = toPayment(row);
       if (call.state !== 'open' || call.attempts > 0)
         return { payment, isEnded: isPaymentClosed(payment.status) };
-      const saving = await endUnsent(tx, paymentObject(payment), call, command);
+      const saving = await endUnsent(deps, tx, paymentObject(payment), call, command);
       const transition = applyPaymentUntaken(payment, command.kind === 'cancel' ? 'cancelled' : 'expired');
       const next = await savePayment(deps, tx, row, transition, saving);
       return { payment: next, isEnded: true };

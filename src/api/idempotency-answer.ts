@@ -9,11 +9,12 @@ export type Disposition = 'store' | 'release' | 'discard';
  * What becomes of the record once the work has ended with this HTTP status. Stored: successes and definite refusals of
  * the channel. Released, so that a repeat continues the same command: work still under way (202) and faults of ours.
  * Discarded: refusals that a repeat may well not meet again.
+ * @param takenOver an earlier owner may have done it: whatever refuses it now, the record keeps it from being done twice
  */
-export function dispositionOf(status: number): Disposition {
+export function dispositionOf(status: number, takenOver: boolean): Disposition {
   if (status === 202 || status >= 500) return 'release';
   if (status < 300 || status === 402) return 'store';
-  return 'discard';
+  return takenOver ? 'release' : 'discard';
 }
 
 /** What a work came to: an answer, or what it threw. */

@@ -227,7 +227,7 @@ class OwnedRecord implements Ownership {
     if (outcome.kind === 'answer' && this.isAnswered) return;
     const { db } = this.deps;
     const { recordId, leaseToken } = this.record;
-    switch (dispositionOf(statusOf(outcome))) {
+    switch (dispositionOf(statusOf(outcome), this.takenOver)) {
       case 'release':
         return store.releaseLease(db, recordId, leaseToken);
       case 'discard':

@@ -2,6 +2,7 @@
 import { ChannelFault } from '../domain/channel';
 import type { ChannelName, FaultExecution } from '../domain/channel';
 import type { FullAdapter } from '../domain/channel-payment';
+import { safely } from '../observability/safely';
 
 /** The verbs that ask a channel, and what they are called in metrics and traces. */
 const OPERATIONS = {
@@ -21,12 +22,14 @@ const OPERATIONS = {
   listDisputes: 'list_disputes',
 } as const satisfies Partial<Record<keyof FullAdapter, string>>;
 
+export const WATCHED_OPERATIONS: readonly string[] = Object.values(OPERATIONS);
+
 /** `answered`: of a read. `cut_off`: by us, because the worker stops. `error`: a mistake of ours. */
 export type WatchedOutcome =
   'done' | 'pending' | 'declined' | 'answered' | FaultExecution | 'cut_off' | 'error';
 
 export interface ChannelWatch {
-  /** @returns is told how the call ended; `reason`: why it was declined. Nothing here may throw */
+  /** @returns is told how the call ended; `reason`: why it was declined. What it throws changes nothing of the call */
   begin(channel: ChannelName, operation: string): (outcome: WatchedOutcome, reason?: string) => void;
 }
 
@@ -40,6 +43,8 @@ export function createWatched(watches: readonly ChannelWatch[]): (adapter: FullA
   };
 }
 
+const WATCH = "a watch of channels' calls";
+
 type Verb = (...args: unknown[]) => Promise<unknown>;
 
 function watched(adapter: FullAdapter, watches: readonly ChannelWatch[]): FullAdapter {
@@ -48,8 +53,9 @@ function watched(adapter: FullAdapter, watches: readonly ChannelWatch[]): FullAd
     const verb = (adapter as unknown as Record<string, Verb | undefined>)[name];
     if (verb === undefined) continue;
     verbs[name] = async (...args) => {
-      const ends = watches.map((watch) => watch.begin(adapter.channel, operation));
-      const tell = (outcome: WatchedOutcome, reason?: string) => ends.forEach((end) => end(outcome, reason));
+      const ends = watches.map((watch) => safely(WATCH, () => watch.begin(adapter.channel, operation)));
+      const tell = (outcome: WatchedOutcome, reason?: string) =>
+        ends.forEach((end) => safely(WATCH, () => end?.(outcome, reason)));
       try {
         const given = await verb.apply(adapter, args);
         const [outcome, reason] = outcomeOf(given);

@@ -4,8 +4,10 @@ import { isClosed, isHeld } from './pre-auth';
 import type { Hold, PreAuthStatus } from './pre-auth';
 import { refuse } from './errors';
 import type { Refusal } from './errors';
+import { workflowIdOf } from './ids';
+import type { ObjectRef } from './ids';
 
-/** `by` of what a merchant asks over the API; whatever else it is, or nothing, is an operator's. */
+/** `by` of what a merchant asks over the API. Anybody can type it: only the mark proves that the API said it. */
 export const BY_API = 'api';
 
 export interface CaptureCommand {
@@ -18,6 +20,8 @@ export interface CaptureCommand {
   readonly final?: boolean;
   readonly by?: string;
   readonly reason?: string;
+  /** Of the API's commands; see `markedFor`. */
+  readonly mark?: string;
 }
 
 export interface CancelCommand {
@@ -25,6 +29,8 @@ export interface CancelCommand {
   readonly commandId: string;
   readonly by?: string;
   readonly reason?: string;
+  /** Of the API's commands; see `markedFor`. */
+  readonly mark?: string;
 }
 
 export interface ExpiryCommand {
@@ -82,6 +88,15 @@ export function judgeRelease(hold: Hold): Refusal | undefined {
   return isClosed(hold.status) ? closedRefusal(hold.status) : undefined;
 }
 
+/** What a mark stands for: this very command, of this very object, and nothing more that could be done with it. */
+export function markedFor(
+  object: ObjectRef,
+  command: Pick<CaptureCommand, 'commandId' | 'amount' | 'final'> & { readonly kind: string },
+): string {
+  const { kind, commandId, amount = null, final = null } = command;
+  return JSON.stringify(['command', workflowIdOf(object), kind, commandId, amount, final]);
+}
+
 const TEXT_LIMIT = 500;
 
 /**
@@ -105,6 +120,37 @@ export function parseOperatorInput(
   return { fields };
 }
 
+/**
+ * What is wrong with the input of an update, if anything. The API's is taken whole: it names its command.
+ * @param allowed fields that this kind of command has, besides those that all have
+ */
+export function updateProblem(kind: string, input: unknown, allowed: readonly string[]): string | undefined {
+  const isApis = isSaidByApi(input, 'commandId');
+  const others = isApis ? ['kind', 'commandId', 'by', 'mark'] : ['by', 'reason'];
+  const parsed = parseOperatorInput(input, [...allowed, ...others]);
+  if ('problem' in parsed) return parsed.problem;
+  if (!isApis) return borrowedNameProblem(parsed.fields);
+  return parsed.fields.kind === kind ? undefined : `"kind" must be "${kind}"`;
+}
+
+/** Whether it has the shape of what the API sends, which names its command. That proves nothing: the mark does. */
+export function isSaidByApi(input: unknown, nameField: 'commandId' | 'command_id'): boolean {
+  if (typeof input !== 'object' || input === null || !(nameField in input)) return false;
+  return 'by' in input && input.by === BY_API;
+}
+
+/** Whoever reads the audit would take these for somebody else than who typed them. */
+const NOT_A_PERSONS: ReadonlySet<string> = new Set([BY_API, 'merchant', 'root', 'temporal']);
+
+export function isBorrowedName(by: unknown): boolean {
+  return typeof by === 'string' && NOT_A_PERSONS.has(by.trim().toLowerCase());
+}
+
+/** Why what an operator typed as `by` cannot be taken, if it cannot. */
+export function borrowedNameProblem({ by }: Readonly<Record<string, unknown>>): string | undefined {
+  return isBorrowedName(by) ? '"by" must be your own name, not api, merchant, root or temporal' : undefined;
+}
+
 /** Short, printable, and not one of the names the workflow gives itself. */
 const COMMAND_ID = /^(?!create$|expiry$|authorize$|complete$)[A-Za-z0-9._:-]{1,100}$/;
 /** PostgreSQL stores neither NUL nor half a surrogate pair, and a page shows no control character. */
@@ -114,11 +160,11 @@ function fieldProblem(name: string, value: unknown): string | undefined {
   if (name === 'amount')
     return isAmount(value) ? undefined : '"amount" must be a positive integer of minor units';
   if (name === 'final') return typeof value === 'boolean' ? undefined : '"final" must be true or false';
-  if (name === 'command_id') {
+  if (name === 'command_id' || name === 'commandId') {
     const isName = typeof value === 'string' && COMMAND_ID.test(value);
     return isName
       ? undefined
-      : '"command_id" must be a name of its own, 1 to 100 characters of A-Z a-z 0-9 . _ : -';
+      : `"${name}" must be a name of its own, 1 to 100 characters of A-Z a-z 0-9 . _ : -`;
   }
   const isText =
     typeof value === 'string' && value.length > 0 && value.length <= TEXT_LIMIT && !UNPRINTABLE.test(value);

@@ -10,6 +10,8 @@ export interface CancelPaymentCommand {
   readonly commandId: string;
   readonly by?: string;
   readonly reason?: string;
+  /** Of the API's commands; see `markedFor`. */
+  readonly mark?: string;
 }
 
 /** The end of its time. */

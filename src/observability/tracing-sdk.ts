@@ -16,35 +16,35 @@ import {
   BasicTracerProvider,
   BatchSpanProcessor,
   ParentBasedSampler,
-  TraceIdRatioBasedSampler,
+  SamplingDecision,
 } from '@opentelemetry/sdk-trace-base';
+import type { Sampler } from '@opentelemetry/sdk-trace-base';
 import {
   OpenTelemetryActivityInboundInterceptor,
   OpenTelemetryWorkflowClientInterceptor,
 } from '@temporalio/interceptors-opentelemetry';
+import { collectorHeaders } from '../config/trace-settings';
 import type { TraceSettings } from '../config/trace-settings';
 import { careful } from './span-export';
-import type { RequestSpan, Tracing } from './tracing';
+import type { RequestSpan, TracedService, Tracing } from './tracing';
 
 const EXPORT_TIMEOUT_MS = 5_000;
 const CLOSE_MS = 2_000;
 const EXPORT_EVERY_MS = 1_000;
-/** As W3C has it: longer ones are not ours to carry. */
-const PROPAGATED = ['traceparent', 'tracestate'];
 
 export function createTracing(
   settings: TraceSettings,
-  service: string,
+  service: TracedService,
   warn: (problem: { readonly err: unknown }) => void,
 ): Tracing {
   const exporter = new OTLPTraceExporter({
     url: `${settings.OTEL_EXPORTER_OTLP_ENDPOINT.replace(/\/$/, '')}/v1/traces`,
-    headers: headersOf(settings.OTEL_EXPORTER_OTLP_HEADERS),
+    headers: collectorHeaders(settings.OTEL_EXPORTER_OTLP_HEADERS) ?? {},
     timeoutMillis: EXPORT_TIMEOUT_MS,
   });
   const provider = new BasicTracerProvider({
     resource: new Resource({ 'service.name': `holdfast-${service}` }),
-    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(settings.OTEL_TRACES_SAMPLER_ARG) }),
+    sampler: samplerOf(service, settings.OTEL_TRACES_SAMPLER_ARG),
     spanProcessors: [
       new BatchSpanProcessor(careful(exporter, warn), { scheduledDelayMillis: EXPORT_EVERY_MS }),
     ],
@@ -65,6 +65,22 @@ export function createTracing(
       await Promise.race([provider.shutdown().catch((error: unknown) => warn({ err: error })), late]);
     },
   };
+}
+
+/**
+ * A worker follows the API. Callers of the API are strangers until their key is looked at: neither their flag decides what
+ * is kept, nor the id they choose, so that chance is drawn and not read from it.
+ */
+function samplerOf(service: TracedService, share: number): Sampler {
+  const root: Sampler = {
+    shouldSample: () => ({
+      decision: Math.random() < share ? SamplingDecision.RECORD_AND_SAMPLED : SamplingDecision.NOT_RECORD,
+    }),
+    toString: () => `Share{${share}}`,
+  };
+  return new ParentBasedSampler(
+    service === 'worker' ? { root } : { root, remoteParentSampled: root, remoteParentNotSampled: root },
+  );
 }
 
 /** Keeps the span at work over everything that a piece of work awaits. */
@@ -105,8 +121,8 @@ function beginRequest(
   method: string,
   headers: Readonly<Record<string, unknown>>,
 ): RequestSpan {
-  const carrier = Object.fromEntries(PROPAGATED.map((name) => [name, headers[name]]));
-  const parent = propagation.extract(ROOT_CONTEXT, carrier);
+  // Its name for the trace, and no more: `tracestate` would go with it into histories.
+  const parent = propagation.extract(ROOT_CONTEXT, { traceparent: headers['traceparent'] });
   const span = tracer.startSpan(method, { kind: SpanKind.SERVER }, parent);
   const active = trace.setSpan(parent, span);
   return {
@@ -131,11 +147,4 @@ function beginCall(tracer: Tracer, channel: string, operation: string) {
     if (NO_ANSWER.has(outcome)) span.setStatus({ code: SpanStatusCode.ERROR });
     span.end();
   };
-}
-
-function headersOf(text: string): Record<string, string> {
-  const pairs = text.split(',').filter((pair) => pair !== '');
-  return Object.fromEntries(
-    pairs.map((pair) => pair.split('=')).map(([name = '', value = '']) => [name, value]),
-  );
 }

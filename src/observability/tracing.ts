@@ -6,6 +6,8 @@ import type * as TracingSdk from './tracing-sdk';
 
 export const TRACES_LOST = 'traces could not be handed to their collector';
 
+export type TracedService = 'api' | 'worker';
+
 export interface RequestSpan {
   readonly traceId: string;
   /** Does the work within the span: what it begins is part of the trace. */
@@ -15,7 +17,7 @@ export interface RequestSpan {
 }
 
 export interface Tracing {
-  /** A request comes in. @param headers among them the caller's `traceparent`, which is followed */
+  /** A request comes in. @param headers among them the caller's `traceparent`: the trace has its id */
   request(method: string, headers: Readonly<Record<string, unknown>>): RequestSpan;
   /** For clients of Temporal: workflows and commands carry the trace in a header. */
   readonly workflowClient: WorkflowClientInterceptor;
@@ -36,7 +38,7 @@ export interface Tracing {
  */
 export function startTracing(
   settings: TraceSettings,
-  service: 'api' | 'worker',
+  service: TracedService,
   warn: (problem: { readonly err: unknown }) => void,
 ): Tracing | undefined {
   if (settings.OTEL_EXPORTER_OTLP_ENDPOINT === '') return undefined;

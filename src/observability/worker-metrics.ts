@@ -16,7 +16,14 @@ export interface ChannelMetrics {
   begin(channel: string, operation: string): (outcome: string, reason?: string) => void;
 }
 
-export function createChannelMetrics(meter: MetricMeter): ChannelMetrics {
+/** The decline that is ours to mend, and that an alert stands on. */
+const OUR_DECLINE = 'account_invalid';
+
+/** @param of what may be called: of these, the declines that somebody must look at are counted from 0 */
+export function createChannelMetrics(
+  meter: MetricMeter,
+  of: { readonly channels: readonly string[]; readonly operations: readonly string[] },
+): ChannelMetrics {
   const calls = meter.createCounter(
     'holdfast_channel_calls_total',
     undefined,
@@ -33,6 +40,9 @@ export function createChannelMetrics(meter: MetricMeter): ChannelMetrics {
     undefined,
     'Calls that a channel declined, by reason',
   );
+  // An increase that begins with the first of them would not be seen.
+  for (const channel of of.channels)
+    for (const operation of of.operations) declines.add(0, { channel, operation, reason: OUR_DECLINE });
   return {
     begin(channel, operation) {
       const startedAtMs = performance.now();

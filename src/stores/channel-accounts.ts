@@ -139,6 +139,15 @@ export async function loadAccount(
   return { id: row.id, channel, world, merchantId, credentials, contract };
 }
 
+/** Some megabytes of a process's memory. */
+const MAX_IDS = 100_000;
+const IDS = `SELECT id FROM channel_accounts ORDER BY created_at DESC, id DESC LIMIT ${MAX_IDS}`;
+
+/** Ids of all accounts, disabled ones included; of the newest, where there are very many. */
+export async function accountIds(q: Queryable): Promise<string[]> {
+  return (await q.query<{ id: string }>(IDS, [])).rows.map(({ id }) => id);
+}
+
 const LOCK = `SELECT ${COLUMNS} FROM channel_accounts WHERE id = $1 FOR NO KEY UPDATE`;
 const SWITCH = `
   UPDATE channel_accounts SET switched_off_at = CASE WHEN $2 THEN NULL ELSE now() END WHERE id = $1 RETURNING ${COLUMNS}`;

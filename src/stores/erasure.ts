@@ -14,6 +14,8 @@ export interface CustomerObject {
   readonly kind: RefundedKind;
   readonly no: string;
   readonly created_at: Date;
+  /** Something may have come since, so it can be erased again. */
+  readonly is_erased: boolean;
 }
 
 /** What must come to its end first: the customer's data are still needed for it. */
@@ -29,15 +31,21 @@ const TABLES = {
 } as const;
 const KINDS = ['payment', 'pre_auth'] as const;
 
+/**
+ * Instead of the hash of what was asked for: somebody who knows the other fields could tell the address from that. No body
+ * has it, so who sends a number of his own again is refused, and it says what was erased.
+ */
+const NO_HASH = `decode(repeat('00', 32), 'hex')`;
+
 const findBy = (condition: string, kinds: readonly RefundedKind[]) => `
-SELECT kind, no, created_at FROM (${kinds
+SELECT kind, no, created_at, is_erased FROM (${kinds
   .map(
     (kind) =>
-      `SELECT '${kind}' AS kind, ${TABLES[kind].number} AS no, created_at, closed_at FROM ${TABLES[kind].table}
-  WHERE merchant_id = $1 AND ${condition}`,
+      `SELECT '${kind}' AS kind, ${TABLES[kind].number} AS no, created_at, closed_at, body_hash = ${NO_HASH} AS is_erased
+  FROM ${TABLES[kind].table} WHERE merchant_id = $1 AND ${condition}`,
   )
   .join('\n  UNION ALL\n  ')}) o
-ORDER BY closed_at NULLS FIRST, no LIMIT $3`;
+ORDER BY closed_at IS NULL DESC, is_erased, closed_at, no LIMIT $3`;
 
 const FIND: Readonly<Record<CustomerName, string>> = {
   customer_email: findBy('lower(customer_email) = lower($2)', KINDS),
@@ -46,15 +54,19 @@ const FIND: Readonly<Record<CustomerName, string>> = {
   pre_auth_no: findBy('pre_auth_no = $2', ['pre_auth']),
 };
 
-/** Payments and holds of the customer, at most `limit`, those that are open first. An e-mail address finds none twice. */
+/**
+ * Payments and holds of the customer, at most `limit`: those that are open first, then those that were not erased yet, so that
+ * repeating it comes to an end. An e-mail address finds none twice.
+ * @returns `isLast`: when these are erased, all are
+ */
 export async function findCustomerObjects(
   q: Queryable,
   merchantId: string,
   customer: { readonly name: CustomerName; readonly value: string },
   limit: number,
-): Promise<CustomerObject[]> {
+): Promise<{ objects: CustomerObject[]; isLast: boolean }> {
   const { rows } = await q.query<CustomerObject>(FIND[customer.name], [merchantId, customer.value, limit]);
-  return rows;
+  return { objects: rows, isLast: rows.filter((row) => !row.is_erased).length < limit };
 }
 
 const MOST_NAMED = 20;
@@ -83,19 +95,15 @@ export async function findOpen(
   return (await q.query<OpenThing>(OPEN, values)).rows;
 }
 
-/** Somebody who knows the other fields could tell the address from the hash; the row is closed, and no repeat meets it. */
-const NO_HASH = `sha256(convert_to(gen_random_uuid()::text, 'UTF8'))`;
-/** The merchant's server is told of late money still; a query may carry anything. */
-const withoutQuery = (column: string) => `regexp_replace(${column}, '[?#].*$', '')`;
-
+// notify_url stays: it is the merchant's own address, and later news (a refund, a dispute, late money) must get there.
 const eraseObject = (kind: RefundedKind) => `
 UPDATE ${TABLES[kind].table} SET customer_email = NULL, description = NULL, metadata = '{}', return_url = NULL,
-  notify_url = ${withoutQuery('notify_url')}, customer_step_sealed = NULL, cancel_reason = NULL, body_hash = ${NO_HASH}
+  customer_step_sealed = NULL, cancel_reason = NULL, body_hash = ${NO_HASH}
 WHERE merchant_id = $1 AND ${TABLES[kind].number} = $2`;
 const ERASE_OBJECT = { payment: eraseObject('payment'), pre_auth: eraseObject('pre_auth') } as const;
 
 const ERASE_REFUNDS = `
-UPDATE refunds SET reason = NULL, notify_url = ${withoutQuery('notify_url')}, claim_sealed = NULL, body_hash = ${NO_HASH}
+UPDATE refunds SET reason = NULL, claim_sealed = NULL, body_hash = ${NO_HASH}
 WHERE merchant_id = $1 AND object_kind = $2 AND object_no = $3 RETURNING refund_no`;
 
 /** Free text that an operator or a merchant typed. Codes and states stay. */
@@ -145,10 +153,15 @@ WHERE body_sealed IS NOT NULL AND id IN (
   SELECT e.id FROM channel_events e WHERE e.holdfast_id = ANY ($4::text[]))`;
 const ERASE_BODIES = { payment: eraseBodies('payment'), pre_auth: eraseBodies('pre_auth') } as const;
 
-/** What merchants' servers answered; our own words to them carry no personal data. What is to be delivered needs its URL. */
+const withoutQuery = (column: string) => `regexp_replace(${column}, '[?#].*$', '')`;
+
+/**
+ * What merchants' servers answered; our own words to them carry no personal data. What was given up may be sent again: only
+ * what has arrived needs its URL no more.
+ */
 const ERASE_NOTIFICATIONS = `
 UPDATE webhook_notifications SET response = NULL,
-  url = CASE WHEN status IN ('success', 'failed') THEN ${withoutQuery('url')} ELSE url END
+  url = CASE WHEN status = 'success' THEN ${withoutQuery('url')} ELSE url END
 WHERE merchant_id = $1 AND payment_no = ANY ($2::text[]) AND (response IS NOT NULL OR url ~ '[?#]')
 RETURNING url ~ '[?#]' AS waits`;
 const ERASE_ATTEMPTS = `
@@ -166,7 +179,7 @@ export interface Erased {
   readonly numbers: readonly string[];
   /** Bodies of inbound events. */
   readonly bodies: number;
-  /** Notifications that keep the query of their URL, because they are still to be delivered. */
+  /** Notifications that keep the query of their URL, because they have not arrived. */
   readonly undelivered: number;
 }
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { Client, Pool, types } from 'pg';
 import type { PoolClient, QueryResult, QueryResultRow } from 'pg';
 import type { Config } from '../config/config';
+import { safely } from '../observability/safely';
 
 // BIGINT columns hold money below 2^53 (a CHECK keeps them there), so a number loses nothing.
 types.setTypeParser(types.builtins.INT8, (text) => {
@@ -114,7 +115,7 @@ export function withinTransaction<T>(
 
 const afterCommits = new WeakMap<PoolClient, (() => void)[]>();
 
-/** Has something done once the transaction is committed, and not at all when it is rolled back. It must not throw. */
+/** Has something done once the transaction is committed, and not at all when it is rolled back. What it throws undoes nothing. */
 export function afterCommit(tx: PoolClient, action: () => void): void {
   const actions = afterCommits.get(tx);
   if (actions === undefined) throw new Error('no transaction is under way');
@@ -144,7 +145,7 @@ async function inTransaction<T>(
     client.release(broken ?? hasStalePlan(error));
     throw error;
   }
-  for (const action of actions) action();
+  for (const action of actions) safely('what follows a commit', action);
   return result;
 }
 

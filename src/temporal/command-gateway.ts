@@ -58,7 +58,10 @@ export interface CommandGateway {
   ask<K extends Commanded>(request: AskRequest<K>): Promise<AskOutcome<K>>;
 }
 
-export function createCommandGateway(client: Client, taskQueue: string): CommandGateway {
+/** Proves that the API gave this command; see `markedFor`. */
+export type MarkOf = (object: ObjectRef, command: Commands[Commanded]['command']) => string;
+
+export function createCommandGateway(client: Client, taskQueue: string, markOf: MarkOf): CommandGateway {
   const startOperation = (object: NewObject, isFindable: boolean) => {
     const { type, options } = startOf(object, taskQueue, isFindable);
     return new WithStartWorkflowOperation<Start>(type, options);
@@ -120,8 +123,10 @@ export function createCommandGateway(client: Client, taskQueue: string): Command
       );
     },
 
-    async ask(request) {
-      const { timeoutMs } = request;
+    async ask(asked) {
+      const { timeoutMs, object } = asked;
+      const command = { ...asked.command, mark: markOf(object, asked.command) };
+      const request = { ...asked, command };
       const endMs = Date.now() + timeoutMs;
       const handle = await within(timeoutMs, () => again(endMs, () => sendUpdate(request))).catch(
         async (error: unknown) => {

@@ -2,16 +2,19 @@
 import { judgeAttempt } from '../domain/webhook/delivery-policy';
 import type { AttemptResult, DeliveryJob, EndReason } from '../domain/webhook/delivery-policy';
 import type { FailedWebhook } from '../domain/webhook/failed';
+import { safely } from '../observability/safely';
 import type { WebhookMetrics } from '../observability/worker-metrics';
 import type { Recorder } from './relay/recorder';
 
 type Send = (job: DeliveryJob) => Promise<AttemptResult>;
 type NoteFailed = (failed: readonly FailedWebhook[]) => Promise<void>;
 
+const COUNT = 'a count of webhooks';
+
 export function countingAttempts(send: Send, metrics: WebhookMetrics): Send {
   return async (job) => {
     const result = await send(job);
-    metrics.attempted(outcomeOf(result));
+    safely(COUNT, () => metrics.attempted(outcomeOf(result)));
     return result;
   };
 }
@@ -27,7 +30,8 @@ export function countingDelivered(recorder: Recorder, metrics: WebhookMetrics): 
     close: () => recorder.close(),
     async record(attempts, startWorkflows) {
       const recorded = await recorder.record(attempts, startWorkflows);
-      for (const { status } of recorded) if (status === 'success') metrics.ended('delivered');
+      for (const { status } of recorded)
+        if (status === 'success') safely(COUNT, () => metrics.ended('delivered'));
       return recorded;
     },
   };
@@ -38,7 +42,8 @@ const NOT_WANTED: ReadonlySet<string> = new Set<EndReason>(['ENDPOINT_DELETED', 
 /** Whoever ends a notification without success notes it: one place for them all. */
 export function countingFailed(noteFailed: NoteFailed, metrics: WebhookMetrics): NoteFailed {
   return (failed) => {
-    for (const { error } of failed) metrics.ended(NOT_WANTED.has(error ?? '') ? 'dropped' : 'given_up');
+    for (const { error } of failed)
+      safely(COUNT, () => metrics.ended(NOT_WANTED.has(error ?? '') ? 'dropped' : 'given_up'));
     return noteFailed(failed);
   };
 }

@@ -8,8 +8,8 @@ import type { Server } from 'node:http';
 import { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import type { TelemetryOptions, WorkflowBundleOption } from '@temporalio/worker';
-import { loadConfig } from '../config/config';
 import type { Config } from '../config/config';
+import { loadWorkerConfig } from '../config/worker-config';
 import { createLogger } from '../observability/logger';
 import type { Logger } from '../observability/logger';
 import { startTracing, TRACES_LOST } from '../observability/tracing';
@@ -30,7 +30,7 @@ import type { Role, RoleDeps, RoleName } from './roles';
 import { workflowBundleOf } from './worker';
 
 async function main(): Promise<void> {
-  const config = loadConfig();
+  const config = loadWorkerConfig();
   const tracing = startTracing(config, 'worker', (problem) => log.warn(problem, TRACES_LOST));
   const log = createLogger('worker', config.LOG_LEVEL, tracing?.logFields);
   Runtime.install({

@@ -6,7 +6,7 @@ import { ApplicationFailure, condition, setHandler, uuid4 } from '@temporalio/wo
 import type { defineUpdate } from '@temporalio/workflow';
 import type { OperatorDecision } from '../activities/records';
 import { CREATE_COMMAND_ID } from '../domain/channel-call';
-import { parseOperatorInput } from '../domain/commands';
+import { isSaidByApi, parseOperatorInput, updateProblem } from '../domain/commands';
 import { refuse } from '../domain/errors';
 import type { Refusal } from '../domain/errors';
 import { createdUpdate } from './messages';
@@ -121,8 +121,13 @@ export abstract class CommandDesk<
   ): void {
     const read = (input: unknown, idOf: () => string) => this.commandOf(kind, input, more, idOf);
     setHandler(update, (input: One) => this.ask(read(input, uuid4)), {
-      // Judged like any command that is not known yet: its own id is made when it is accepted.
-      validator: (input: One) => this.validate(read(input, () => '')),
+      validator: (input: One) => {
+        // Here and not in the handler: a history is replayed without validators, and what was let in before stays in.
+        const problem = updateProblem(kind, input, more);
+        if (problem !== undefined) throw toFailure(refuse('INVALID_REQUEST', undefined, problem));
+        // Judged like any command that is not known yet: its own id is made when it is accepted.
+        this.validate(read(input, () => ''));
+      },
       description,
     });
   }
@@ -137,8 +142,10 @@ export abstract class CommandDesk<
 
   /** Puts what an operator asks into the queue, or shows why it cannot be taken. */
   protected onCommandSignal(kind: C['kind'], input: unknown, more: readonly string[] = []): void {
-    const parsed = parseOperatorInput(input, [...more, 'by', 'reason', 'command_id']);
+    const parsed = parseOperatorInput(input, [...more, 'by', 'reason', 'command_id', 'mark']);
     if ('problem' in parsed) return this.noteRefusal(`${kind}: ${parsed.problem}`);
+    const nameProblem = isSaidByApi(input, 'command_id') ? undefined : this.nameProblemOf(parsed.fields);
+    if (nameProblem !== undefined) return this.noteRefusal(`${kind}: ${nameProblem}`);
     const { command_id: commandId, ...fields } = parsed.fields as { command_id?: string };
     const command = { kind, commandId: commandId ?? uuid4(), ...fields } as C;
     if (this.isKnown(command.commandId)) return;

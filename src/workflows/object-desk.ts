@@ -1,7 +1,7 @@
 /** What the desks of holds, payments and refunds share: news of the channel, an operator's word, what the Web UI shows. */
-import { condition, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import { condition, patched, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import type { OperatorDecision } from '../activities/records';
-import { parseOperatorInput } from '../domain/commands';
+import { borrowedNameProblem, parseOperatorInput } from '../domain/commands';
 import { findableAs } from './findable';
 import type { Findable } from './findable';
 import * as messages from './messages';
@@ -121,6 +121,12 @@ export abstract class ObjectDesk<T extends Shown> {
     setCurrentDetails([...facts, ...lines, ...how].join('\n'));
   }
 
+  /** Why a signal under this name cannot be taken. Before, it could: a history with such a name goes on as it was. */
+  protected nameProblemOf(fields: Readonly<Record<string, unknown>>): string | undefined {
+    const problem = borrowedNameProblem(fields);
+    return problem !== undefined && patched('nobody-elses-name') ? problem : undefined;
+  }
+
   private onSettleSignal(input: unknown): void {
     const parsed = parseOperatorInput(input, ['by', 'reason', 'outcome']);
     if ('problem' in parsed) return this.noteRefusal(`settle: ${parsed.problem}`);
@@ -132,7 +138,7 @@ export abstract class ObjectDesk<T extends Shown> {
     }
     if (!this.decisionWanted) return this.noteRefusal('settle: no outcome waits for a decision');
     const decision = { by, reason, outcome } as const;
-    const problem = this.problemOf(decision);
+    const problem = this.problemOf(decision) ?? this.nameProblemOf({ by });
     if (problem !== undefined) return this.noteRefusal(`settle: ${problem}`);
     this.decision = decision;
   }

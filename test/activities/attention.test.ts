@@ -2,7 +2,9 @@
 import type { PoolClient } from 'pg';
 import { callOnceCommitted } from '../../src/activities/attention';
 import type { ActivityDeps } from '../../src/activities/deps';
-import { createDatabase, withTransaction } from '../../src/stores/postgres';
+import { noteSucceeded } from '../../src/activities/paid';
+import type { Payment } from '../../src/domain/payment';
+import { afterCommit, createDatabase, withTransaction } from '../../src/stores/postgres';
 import type { Database } from '../../src/stores/postgres';
 import { createTestDatabase } from '../setup/test-database';
 import type { TestDatabase } from '../setup/test-database';
@@ -62,4 +64,27 @@ test('once, when it is the commit that fails', async () => {
   });
   await expect(failing).rejects.toThrow(/duplicate key/);
   expect(said).toEqual([]);
+});
+
+test('what follows a commit and throws undoes nothing and keeps nothing back', async () => {
+  const warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+  const broken = () => {
+    throw new Error('the count is broken');
+  };
+  const failing = { ...deps, notePaid: broken } as ActivityDeps;
+  const place = { world: 'test', country: null } as const;
+  const payment = { ...object, channel: 'stripe', channelAccountId: 'a', currency: 'USD', amountPaid: 100 };
+  const open = { ...payment, status: 'pending' } as never as Payment;
+  const paid = { ...payment, status: 'success' } as never as Payment;
+  for (let n = 0; n < 2; n += 1) {
+    const result = withTransaction(db, (tx) => {
+      afterCommit(tx, () => noteSucceeded(failing, place, open, paid));
+      call(tx);
+      return Promise.resolve('committed');
+    });
+    await expect(result).resolves.toBe('committed');
+  }
+  expect(said).toEqual(['look', 'look']);
+  expect(warned).toHaveBeenCalledTimes(1);
+  warned.mockRestore();
 });

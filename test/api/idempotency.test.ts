@@ -185,6 +185,20 @@ describe('Idempotency-Key', () => {
     expect(await find('busy')).toBeUndefined();
   });
 
+  it('keeps the record of what an earlier owner began, whatever refuses it now', async () => {
+    work = async (own) => {
+      await own.insert();
+      return { status: 202, data: {} };
+    };
+    expect((await post('begun')).status).toBe(202);
+    work = () => Promise.reject(fail('PRE_AUTH_BUSY'));
+    for (let i = 0; i < 2; i += 1) expect((await post('begun')).status).toBe(409);
+    work = inTransaction;
+    expect((await post('begun')).status).toBe(201);
+    expect(new Set(runs.map((own) => own.recordId)).size).toBe(1);
+    expect(runs.map((own) => own.takenOver)).toEqual([false, true, true, true]);
+  });
+
   it('stores a success whose work inserted no record, or rolled it back', async () => {
     work = (own) => Promise.resolve({ status: 200, data: { record: own.recordId } });
     expect((await post('late')).text).toBe((await post('late')).text);
@@ -245,18 +259,20 @@ describe('Idempotency-Key', () => {
 
 describe('dispositionOf', () => {
   it.each([
-    [200, 'store'],
-    [201, 'store'],
-    [202, 'release'],
-    [400, 'discard'],
-    [402, 'store'],
-    [404, 'discard'],
-    [409, 'discard'],
-    [422, 'discard'],
-    [429, 'discard'],
-    [500, 'release'],
-    [503, 'release'],
-  ])('%d -> %s', (status, expected) => expect(dispositionOf(status)).toBe(expected));
+    [200, 'store', 'store'],
+    [201, 'store', 'store'],
+    [202, 'release', 'release'],
+    [400, 'discard', 'release'],
+    [402, 'store', 'store'],
+    [404, 'discard', 'release'],
+    [409, 'discard', 'release'],
+    [422, 'discard', 'release'],
+    [429, 'discard', 'release'],
+    [500, 'release', 'release'],
+    [503, 'release', 'release'],
+  ])('%d -> %s, taken over -> %s', (status, own, takenOver) => {
+    expect([dispositionOf(status, false), dispositionOf(status, true)]).toEqual([own, takenOver]);
+  });
 });
 
 describe('canonicalHash', () => {

@@ -85,3 +85,34 @@ test('what asks nobody is as it was, a verb that is absent stays absent, and one
   expect(watched(adapter)).toBe(given);
   expect(told).toEqual([]);
 });
+
+describe('a watch that throws', () => {
+  const broken = () => {
+    throw new Error('the watch is broken');
+  };
+  const adapters = createWatched([{ begin: broken }, { begin: () => broken }, watch]);
+  let warned: jest.SpyInstance<void, unknown[]>;
+  beforeEach(() => {
+    warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined) as never;
+  });
+  afterEach(() => warned.mockRestore());
+
+  test('destroys no answer of the channel, is said once, and keeps nothing from the others', async () => {
+    const answer = { kind: 'done', snapshot: {} };
+    const adapter = adapters(adapterThat(() => Promise.resolve(answer)));
+    expect(await cancel(adapter)).toBe(answer);
+    expect(await cancel(adapter)).toBe(answer);
+    const line = ['crypto', 'cancel_payment', 'done'];
+    expect(told).toEqual([line, line]);
+    expect(warned).toHaveBeenCalledTimes(1);
+    expect(warned.mock.calls[0]?.[1]).toMatchObject({
+      detail: expect.stringContaining('is broken') as string,
+    });
+  });
+
+  test('nor takes the place of a fault', async () => {
+    const fault = new ChannelFault('maybe_executed', 'timeout');
+    await expect(cancel(adapters(adapterThat(() => Promise.reject(fault))))).rejects.toBe(fault);
+    expect(told).toEqual([['crypto', 'cancel_payment', 'maybe_executed']]);
+  });
+});

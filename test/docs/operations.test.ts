@@ -22,7 +22,7 @@ const anchorOf = (heading: string) =>
 const anchorsIn = (text: string) =>
   [...text.matchAll(/^#+ (.*)$/gm)].map((match) => anchorOf(match[1] ?? ''));
 
-/** What a page names and nothing has: links, npm scripts, settings, signals, metrics, admin routes. */
+/** What a page names and nothing has: links, npm scripts, settings, secrets, signals, metrics, admin routes. */
 function missing(text: string, page: string): string[] {
   const all = (pattern: RegExp) => [...text.matchAll(pattern)].map((match) => match[1] ?? '');
   const src = sources('src');
@@ -35,7 +35,9 @@ function missing(text: string, page: string): string[] {
       (name) => !settings.includes(name) && !src.includes(`'${name}'`) && !src.includes(`${name}:`),
     ),
     ...all(/--name (\w+)/g).filter((name) => !src.includes(`'${name}'`)),
-    ...all(/\b(holdfast_[a-z_]+)\b/g).filter((name) => name !== 'holdfast_id' && !src.includes(name)),
+    ...all(/\b(holdfast_[a-z_]+)\b/g).filter(
+      (name) => name !== 'holdfast_id' && !src.includes(name) && !settings.includes(name),
+    ),
     ...all(/admin (?:GET|PUT|POST|PATCH|DELETE) '?([^'`\s?]+)/g).filter(
       (path) => !src.includes(routeOf(path)),
     ),

@@ -1,9 +1,13 @@
 import {
+  borrowedNameProblem,
   busyRefusal,
   closedRefusal,
+  isSaidByApi,
   judgeCapture,
   judgeRelease,
+  markedFor,
   parseOperatorInput,
+  updateProblem,
 } from '../../src/domain/commands';
 import { ERROR_MESSAGES, fail, HoldfastError, refuse } from '../../src/domain/errors';
 import { isClosed, isHeld, PRE_AUTH_STATUSES } from '../../src/domain/pre-auth';
@@ -97,6 +101,65 @@ describe('parseOperatorInput', () => {
   test('what the object inherits is no field', () => {
     expect(parse(Object.create({ amount: 1 }))).toEqual({ fields: {} });
   });
+});
+
+describe('updateProblem', () => {
+  const apis = { kind: 'capture', commandId: 'c1', by: 'api', mark: 'v1.k1.AAAA' };
+  const problemOf = (input: unknown) => updateProblem('capture', input, ['amount', 'final']);
+
+  test.each([
+    apis,
+    { ...apis, amount: 100, final: false },
+    // Of a process of the version before, which makes no mark: taken, and kept in the audit as anybody's.
+    { kind: 'capture', commandId: 'c1', by: 'api' },
+    { amount: 100, final: false, by: 'ann', reason: 'x' },
+    { by: 'Apia Rootham' },
+    {},
+    undefined,
+  ])('takes %j', (input) => expect(problemOf(input)).toBeUndefined());
+
+  test.each([
+    [{ kind: 'capture', commandId: 'x', amuont: 100 }, 'unknown field "kind"'],
+    [{ commandId: 'x' }, 'unknown field "commandId"'],
+    [{ ...apis, by: 'ann' }, 'unknown field "kind"'],
+    [{ ...apis, amuont: 100 }, 'unknown field "amuont"'],
+    [{ ...apis, reason: 'x' }, 'unknown field "reason"'],
+    [{ ...apis, kind: 'cancel' }, '"kind" must be "capture"'],
+    [{ commandId: 'c1', by: 'api' }, '"kind" must be "capture"'],
+    [{ ...apis, amount: -1 }, '"amount" must be a positive integer of minor units'],
+    [{ ...apis, final: 'no' }, '"final" must be true or false'],
+    [{ ...apis, mark: 7 }, '"mark" must be a printable text of 1 to 500 characters'],
+    [{ ...apis, commandId: 'expiry' }, '"commandId" must be a name of its own, 1 to 100 characters of A-Z a-z 0-9 . _ : -'],
+    [{ mark: 'x' }, 'unknown field "mark"'],
+    [[apis], 'the input must be a JSON object or empty'],
+    ...['api', 'merchant', 'root', 'temporal', ' API ', 'Root'].map((by) => [{ by }, '"by" must be your own name, not api, merchant, root or temporal'] as [object, string]),
+  ])('refuses %j', (input, problem) => expect(problemOf(input)).toBe(problem)); // prettier-ignore
+});
+
+test('only what names its command can be the word of the API', () => {
+  expect(isSaidByApi({ by: 'api', command_id: 'c1' }, 'command_id')).toBe(true);
+  for (const input of [{ by: 'api' }, { by: 'API', command_id: 'c1' }, { command_id: 'c1' }, null, 'api'])
+    expect(isSaidByApi(input, 'command_id')).toBe(false);
+  expect(borrowedNameProblem({ by: 'API ' })).toMatch(/your own name/);
+  expect(borrowedNameProblem({})).toBeUndefined();
+});
+
+test('a mark is of one command of one object', () => {
+  const object = { merchantId: 'm1', kind: 'pre_auth', no: 'PA1' } as const;
+  const command = capture({ amount: 100 });
+  const marks = [
+    markedFor(object, command),
+    markedFor({ ...object, no: 'PA2' }, command),
+    markedFor({ ...object, merchantId: 'm2' }, command),
+    markedFor({ ...object, kind: 'payment' }, command),
+    markedFor(object, { ...command, kind: 'cancel' }),
+    markedFor(object, { ...command, commandId: 'c2' }),
+    markedFor(object, capture({ amount: 101 })),
+    markedFor(object, capture()),
+    markedFor(object, capture({ amount: 100, final: true })),
+    markedFor(object, capture({ amount: 100, final: false })),
+  ];
+  expect(new Set(marks).size).toBe(marks.length);
 });
 
 test('a refusal carries its sentence; thrown, its code and details', () => {

@@ -9,15 +9,16 @@ import type { System } from './harness';
 import { holdOf } from './merchant-client';
 import type { MerchantClient } from './merchant-client';
 import { PaymentClient, paymentOf, PAYMENT_SETTINGS } from './payment-client';
-import type { PaymentView } from './payment-client';
 
 const DATUM = randomUUID();
 const EMAIL = `Guest-${DATUM}@example.com`;
+/** The merchant's own: what comes after the erasure must get there too. */
+const NOTIFY_URL = `https://shop.example.com/hook?site=${randomUUID()}`;
 const personal = {
   customer_email: EMAIL,
   description: `room of ${DATUM}`,
   metadata: { guest: DATUM },
-  notify_url: `https://shop.example.com/hook?guest=${DATUM}`,
+  notify_url: NOTIFY_URL,
 };
 
 let system: System;
@@ -122,8 +123,7 @@ test('a customer whose hold is open is kept, and the answer names what is open',
 
 test('one who has paid, held and been refunded is forgotten everywhere, and the books stay', async () => {
   const key = randomUUID();
-  const first = await payments.create(paymentOf(personal), key);
-  const payment: PaymentView = first.data;
+  const { data: payment } = await payments.create(paymentOf(personal), key);
   await payments.pay(payment);
   await payments.waitFor(payment.payment_no, 'success');
   const holdKey = randomUUID();
@@ -173,10 +173,11 @@ test('one who has paid, held and been refunded is forgotten everywhere, and the 
   expect(reply.data.stored_answers).toBeGreaterThanOrEqual(3);
   // What is still to be delivered needs its address.
   expect(reply.data.undelivered).toBeGreaterThan(0);
-  expect(await placesOf(DATUM)).toEqual(['webhook_notifications']);
+  expect(await placesOf(DATUM)).toEqual([]);
+  expect(await placesOf(NOTIFY_URL)).toContain('webhook_notifications');
   await system.db.query(`UPDATE webhook_notifications SET ${isDelivered} WHERE status <> 'success'`);
   expect((await erase({ pre_auth_no: hold.pre_auth_no })).data).toMatchObject({ undelivered: 0 });
-  expect(await placesOf(DATUM)).toEqual([]);
+  expect(await placesOf(NOTIFY_URL)).toEqual(['payments', 'pre_auths', 'refunds']);
   expect(await redisText()).not.toContain(DATUM);
   expect(await bookRows()).toEqual(books);
 
@@ -189,6 +190,26 @@ test('one who has paid, held and been refunded is forgotten everywhere, and the 
     amount_paid: 50_000,
   });
   expect((await erase({ customer_email: EMAIL })).data).toMatchObject({ objects: [], is_complete: true });
+});
+
+test('what comes after it, or is sent again, still goes to the whole notify_url', async () => {
+  const payment = await payments.open({ notify_url: NOTIFY_URL });
+  await payments.pay(payment);
+  const { payment_no: no } = await payments.waitFor(payment.payment_no, 'success');
+  const addresses = 'SELECT DISTINCT status, url FROM webhook_notifications WHERE payment_no = $1';
+  const isGivenUp = `status = 'failed', failed_at = now()`;
+  await system.db.query(`UPDATE webhook_notifications SET ${isGivenUp} WHERE payment_no = $1`, [no]);
+  expect((await erase({ payment_no: no })).status).toBe(200);
+  expect(await system.rows(addresses, [no])).toEqual([{ status: 'failed', url: NOTIFY_URL }]);
+  const path = `/api/v1/payments/${no}/refunds`;
+  const refund = await client.call<{ refund_no: string }>(path, { json: { amount: 200 } });
+  expect(refund.status).toBe(201);
+  const told = await eventually(
+    'its end is told',
+    () => system.rows<{ url: string }>(`${addresses} AND event LIKE 'refund.%'`, [no]),
+    ({ length }) => length > 0,
+  );
+  expect(told.map(({ url }) => url)).toEqual([NOTIFY_URL]);
 });
 
 test('by a number, again and again, and only of this merchant', async () => {

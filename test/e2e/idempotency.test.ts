@@ -4,6 +4,8 @@ import { eventually, startSystem, urlOf } from './harness';
 import type { System } from './harness';
 import { holdOf, MerchantClient } from './merchant-client';
 import type { Reply } from './merchant-client';
+import { PaymentClient, paymentOf } from './payment-client';
+import { RefundClient } from './refund-client';
 
 const SAME_AT_ONCE = 50;
 const LEASE_MS = 5_000;
@@ -161,4 +163,64 @@ it('continues the same command when an accepted one is repeated', async () => {
   const done = await client.capture(created.data.pre_auth_no, { amount: 900 }, captureKey);
   expect(done).toMatchObject({ status: 200, data: { amount: 900, amount_captured: 900 } });
   await expectOneHold(hold.order_no);
+});
+
+/** As a 202 and a process that died leave them: a repeat takes them over. */
+const forgetAnswers = () =>
+  system.rows('UPDATE idempotency_records SET response_status = NULL, response_sealed = NULL');
+
+const erase = (customer: object) =>
+  system.admin(`merchants/${system.merchant.merchantId}/erase-customer`, { body: customer });
+
+describe('whose customer was erased before the repeat', () => {
+  it('a refund that was accepted is made once', async () => {
+    const refunds = new RefundClient(client, system.sandbox.url);
+    const paid = await refunds.paid('payment');
+    const hurried = await system.startApi({ API_WAIT_TIMEOUT: '0.7' });
+    await system.sandbox.fault('refund', 'slow', { delayMs: 1_500 });
+    const key = randomUUID();
+    const impatient = new RefundClient(system.client(system.merchant, hurried), system.sandbox.url);
+    const accepted = await impatient.refund(paid, { amount: 100 }, key);
+    expect(accepted.status).toBe(202);
+    await refunds.waitFor(accepted.data.refund_no, 'success');
+    expect(await erase({ payment_no: paid.no })).toMatchObject({ status: 200 });
+    for (let i = 0; i < 3; i += 1)
+      expect(await refunds.refund(paid, { amount: 100 }, key)).toMatchObject({
+        status: 201,
+        data: { refund_no: accepted.data.refund_no, amount: 100 },
+      });
+    const made = await system.rows('SELECT 1 FROM refunds WHERE object_no = $1', [paid.no]);
+    expect(made).toHaveLength(1);
+  });
+
+  it('a payment is made once', async () => {
+    const payments = new PaymentClient(client, system.sandbox.url);
+    const [order, key] = [paymentOf({ customer_email: 'once@example.com' }), randomUUID()];
+    const { data: first } = await payments.create(order, key);
+    expect((await payments.cancel(first.payment_no)).data.status).toBe('cancelled');
+    await forgetAnswers();
+    expect(await erase({ payment_no: first.payment_no })).toMatchObject({ status: 200 });
+    for (let i = 0; i < 3; i += 1)
+      expect(await payments.create(order, key)).toMatchObject({
+        status: 201,
+        data: { payment_no: first.payment_no, status: 'cancelled' },
+      });
+  });
+
+  it.each([
+    ['without a number', numberless],
+    ['with a number', holdOf],
+  ])('a hold %s is made once', async (_name, orderOf) => {
+    const [order, key] = [orderOf(), randomUUID()];
+    const { data: first } = await client.create(order, key);
+    await client.cancel(first.pre_auth_no);
+    await forgetAnswers();
+    expect(await erase({ pre_auth_no: first.pre_auth_no })).toMatchObject({ status: 200 });
+    for (let i = 0; i < 3; i += 1)
+      expect(await client.create(order, key)).toMatchObject({
+        status: 201,
+        data: { pre_auth_no: first.pre_auth_no, status: 'canceled' },
+      });
+    await expectOneHold(order.order_no);
+  });
 });

@@ -102,18 +102,15 @@ test('channels: calls by what came of them, how long they take, and why they wer
     await read('worker', 'holdfast_channel_call_duration_seconds_bucket', { ...seconds, le: '25' }),
   ).toBe(count);
   // The merchant's account is closed: a card that is refused is the customer's matter, and is seen in the browser.
+  const ours = { ...STRIPE, operation: 'create_payment', reason: 'account_invalid' };
+  expect(await read('worker', 'holdfast_channel_declines_total', ours)).toBe(0);
   const refused = await system.createMerchant('Refused');
   await system.createAccount({ secretKey: 'sk_test_unknown', merchantId: refused.merchantId });
   const reply = await new PaymentClient(system.client(refused), system.sandbox.url).create({
     ...{ order_no: 'REFUSED', amount: 1_000, currency: 'USD', channel: 'stripe' },
   });
   expect(reply.status).toBe(402);
-  await until(
-    'worker',
-    'holdfast_channel_declines_total',
-    { ...STRIPE, operation: 'create_payment', reason: 'account_invalid' },
-    1,
-  );
+  await until('worker', 'holdfast_channel_declines_total', ours, 1);
 });
 
 test('routing: decisions by level and strategy, and whether a channel is out of service', async () => {

@@ -1,4 +1,4 @@
-/** What operators stop takes nothing new, in every process, and finishes what it has; what they tell workflows is kept. */
+/** What operators stop takes nothing new, in every process, and finishes what it has. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expectAgreement } from './checks';
 import { eventually, startSystem } from './harness';
@@ -143,6 +143,14 @@ test('suspended in the midst of orders: each is refused whole or taken whole, an
   await expectAgreement(system, one, merchant.merchantId);
 }, 60_000);
 
+interface Numbered {
+  readonly pre_auth_no?: string;
+  readonly payment_no?: string;
+}
+
+const numbersOf = ({ pre_auth_no: hold, payment_no: payment }: Numbered = {}) =>
+  hold === undefined ? { payment_no: payment } : { pre_auth_no: hold };
+
 interface Quote {
   readonly channel: string;
   readonly candidates: { channel: string; eligible: boolean; excluded?: { code: string } }[];
@@ -152,6 +160,17 @@ test('an account that is switched off takes nothing new, whoever asks for it, an
   const client = system.client();
   const [captured, released] = [await client.held(stripe), await client.held(stripe)];
   const waiting = await client.open();
+  const begun = [
+    { path: CREATE_PATH, key: newNumber('key'), json: holdOf() },
+    {
+      path: CREATE_PATH,
+      key: newNumber('key'),
+      json: { ...holdOf({ channel: undefined }), pre_auth_no: undefined },
+    },
+    { path: '/api/v1/payments', key: newNumber('key'), json: paymentOf() },
+    { path: '/api/v1/payments', key: newNumber('key'), json: paymentOf({ channel: undefined }) },
+  ];
+  const first = await Promise.all(begun.map(({ path, ...asked }) => client.call<Numbered>(path, asked)));
   const path = `channel-accounts/${system.accountId}/switch`;
   const off = await put<{ switched_off_at: string | null }>(path, { on: false });
   expect([off.status, typeof off.data.switched_off_at]).toEqual([200, 'string']);
@@ -166,6 +185,17 @@ test('an account that is switched off takes nothing new, whoever asks for it, an
     });
     const excluded = data.candidates.find(({ channel }) => channel === 'stripe')?.excluded;
     expect(excluded?.code).toBe('account_switched_off');
+    // What was taken before is told to a repeat: by its key, also where no answer was kept, and by its number.
+    await system.rows('UPDATE idempotency_records SET response_status = NULL, response_sealed = NULL');
+    for (const [i, { path: where, ...asked }] of begun.entries())
+      expect(await each.call<Numbered>(where, asked)).toMatchObject({
+        status: 201,
+        data: numbersOf(first[i]?.data),
+      });
+    const [numbered = { json: {} }] = begun;
+    expect((await each.call(CREATE_PATH, { json: numbered.json })).status).toBe(200);
+    const other = await each.call(CREATE_PATH, { json: { ...numbered.json, amount: 1 } });
+    expect([other.status, other.code]).toEqual([409, 'PRE_AUTH_CONFLICT']);
   }
   expect((await client.capture(captured.pre_auth_no, {})).status).toBe(200);
   expect((await client.cancel(released.pre_auth_no)).status).toBe(200);
@@ -183,62 +213,4 @@ test('an account that is switched off takes nothing new, whoever asks for it, an
     ['root', { on: true }],
     ['root', { on: false }],
   ]);
-}, 60_000);
-
-test('what an operator tells a hold in Temporal is in the audit, once, under the name given; what a merchant asks is not', async () => {
-  const client = system.client();
-  const [part, bare, canceled, own] = await Promise.all([
-    ...([client.held(stripe), client.held(stripe)] as const),
-    ...([client.held(stripe), client.held(stripe)] as const),
-  ]);
-  const command = { amount: 12_345, by: 'ann', reason: 'guest phoned from +49 170', command_id: 'phone-1' };
-  await system.workflow(part.pre_auth_no).signal('capture', command);
-  await system.workflow(part.pre_auth_no).signal('capture', command);
-  await system.workflow(bare.pre_auth_no).signal('capture');
-  await system.workflow(canceled.pre_auth_no).signal('cancel', { by: 'ben' });
-  await client.waitFor(part.pre_auth_no, 'succeeded');
-  await client.waitFor(bare.pre_auth_no, 'succeeded');
-  await client.waitFor(canceled.pre_auth_no, 'canceled');
-  await client.capture(own.pre_auth_no, {});
-  const of = ({ pre_auth_no: no }: { pre_auth_no: string }) =>
-    audited(`entity=pre_auth&entity_id=${system.merchant.merchantId}/${no}`);
-  expect(await of(part)).toMatchObject([
-    {
-      via: 'temporal',
-      actor: 'ann',
-      action: 'signal.capture',
-      request_id: 'phone-1',
-      after: { amount: 12_345, currency: 'USD' },
-    },
-  ]);
-  expect(JSON.stringify(await of(part))).not.toContain('+49');
-  expect(await of(bare)).toMatchObject([{ actor: 'temporal', action: 'signal.capture' }]);
-  expect(await of(canceled)).toMatchObject([{ actor: 'ben', action: 'signal.cancel', status: null }]);
-  expect(await of(own)).toEqual([]);
-}, 60_000);
-
-test('so is how an unknown outcome was decided', async () => {
-  const { pre_auth_no: no } = await system.client().held(stripe);
-  const workflow = system.workflow(no);
-  await system.sandbox.fault('cancel', 'error_before', { times: 1_000, holdfastId: system.workflowId(no) });
-  const asking = system.client().cancel(no);
-  const ofCall = `object_no = $1 AND operation = 'cancel'`;
-  await eventually(
-    'it was sent',
-    () => system.rows<{ attempts: number }>(`SELECT attempts FROM channel_calls WHERE ${ofCall}`, [no]),
-    ([call]) => (call?.attempts ?? 0) > 0,
-  );
-  await system.rows(
-    `UPDATE channel_calls SET created_at = created_at - interval '24 hours' WHERE ${ofCall}`,
-    [no],
-  );
-  const settled = async () => {
-    await workflow.signal('resync');
-    await workflow.signal('settle', { by: 'ann', reason: 'seen', outcome: 'not_executed' });
-    return audited(`action=signal.settle&entity_id=${system.merchant.merchantId}/${no}`);
-  };
-  const entries = await eventually('it is decided', settled, ({ length }) => length > 0);
-  expect(entries).toMatchObject([{ actor: 'ann', after: { operation: 'cancel', outcome: 'not_executed' } }]);
-  await system.sandbox.clearFaults();
-  await asking;
 }, 60_000);

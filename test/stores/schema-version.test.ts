@@ -78,6 +78,16 @@ describe('contract migrations', () => {
       .filter((name) => TAKES.test(upOf(readFileSync(join(MIGRATIONS, `${name}.sql`), 'utf8'))));
     expect(unnamed).toEqual([]);
   });
+
+  test('indexes that can be made by hand before a deploy stand in the docs as in the migrations', () => {
+    const indexesIn = (text: string) =>
+      [...text.matchAll(/^CREATE INDEX (?:CONCURRENTLY )?IF NOT EXISTS (.*;)$/gm)].map(([, made]) => made);
+    const migrated = knownMigrations()
+      .filter((name) => Number(name.slice(0, 4)) > BEFORE_THE_RULE)
+      .flatMap((name) => indexesIn(readFileSync(join(MIGRATIONS, `${name}.sql`), 'utf8')));
+    expect(indexesIn(readFileSync(join(ROOT, 'docs/versioning.md'), 'utf8'))).toEqual(migrated);
+    expect(migrated.length).toBeGreaterThan(0);
+  });
 });
 
 describe('a process', () => {

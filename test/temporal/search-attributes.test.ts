@@ -140,7 +140,11 @@ describe('where Temporal does not know them yet', () => {
   test('an answer is waited for all the same', async () => {
     const client = await freshNamespace();
     const hold = newHold();
-    const waiting = createCommandGateway(client, TASK_QUEUE).awaitCreated(hold, randomUUID(), 3_000);
+    const waiting = createCommandGateway(client, TASK_QUEUE, () => '').awaitCreated(
+      hold,
+      randomUUID(),
+      3_000,
+    );
     const [outcome] = await Promise.allSettled([waiting]);
     // Nobody works on that queue: it is the deadline that ends it, and the workflow is there.
     expect(String((outcome as { reason?: unknown }).reason)).toMatch(/timeout|deadline/i);

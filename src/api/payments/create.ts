@@ -5,7 +5,6 @@
 import { randomBytes } from 'node:crypto';
 import type { PoolClient } from 'pg';
 import { checkPaymentAmount } from '../../channels/registry';
-import type { ChannelName } from '../../domain/channel';
 import { CREATE_COMMAND_ID } from '../../domain/channel-call';
 import { fail, HoldfastError } from '../../domain/errors';
 import { generateNumber } from '../../domain/ids';
@@ -39,18 +38,39 @@ export async function createPayment(
   const number = generateNumber('PY', new Date(), randomBytes(8));
   return idem.run(number, async (own) => {
     const paymentNo = own.number ?? number;
-    // A repeat is told what was begun before the suspension.
-    const isRepeat = async () => (await readPayment(deps.db, caller.merchantId, paymentNo)) !== undefined;
-    if (caller.status === 'suspended' && !(await isRepeat())) assertActive(caller);
-    const request = routingRequestOf(deps, caller, body, 'payment', paymentNo);
-    const choice = await chooseChannel(deps.router, deps.db, request);
-    const { decision, channel } = choice;
-    const account = eligibleAccount(body, choice);
-    const notifyOrigin = checkedNotifyOrigin(deps, body.notify_url);
-    const order = { caller, body, paymentNo, decision, channel, account, notifyOrigin };
-    await withTransaction(deps.db, (tx) => insertAll(deps, tx, own, order));
-    return answerFor(deps, order, own);
+    // Whoever takes over a dead owner's request answers as that owner would have, whatever would be refused now. The record
+    // has compared the bodies; the row cannot any more once its customer was erased.
+    const begun = own.takenOver ? await readPayment(deps.db, caller.merchantId, paymentNo) : undefined;
+    if (begun !== undefined) return answerFor(deps, begun, own);
+    const order = await orderOf(deps, caller, body, paymentNo);
+    await withTransaction(deps.db, (tx) => insertAll(tx, own, order));
+    return answerFor(deps, order.row, own);
   });
+}
+
+interface Order {
+  readonly row: NewPayment;
+  readonly decision: RoutingDecision;
+  readonly notifyOrigin: string | undefined;
+}
+
+/** What is to be inserted. @throws HoldfastError with every refusal that comes before */
+async function orderOf(
+  deps: PaymentDeps,
+  caller: MerchantCaller,
+  body: CreatePaymentBody,
+  paymentNo: string,
+): Promise<Order> {
+  assertActive(caller);
+  const request = routingRequestOf(deps, caller, body, 'payment', paymentNo);
+  const choice = await chooseChannel(deps.router, deps.db, request);
+  const account = eligibleAccount(body, choice);
+  const notifyOrigin = checkedNotifyOrigin(deps, body.notify_url);
+  return {
+    row: rowOf(deps, caller, body, paymentNo, choice, account),
+    decision: choice.decision,
+    notifyOrigin,
+  };
 }
 
 /** Refuses, before anything is written, what this channel cannot take. */
@@ -72,31 +92,16 @@ function checkedNotifyOrigin(deps: PaymentDeps, notifyUrl: string | undefined): 
   throw fail('WEBHOOK_URL_NOT_ALLOWED', { field: 'notify_url', code, reason });
 }
 
-interface Order {
-  readonly caller: MerchantCaller;
-  readonly body: CreatePaymentBody;
-  readonly paymentNo: string;
-  readonly decision: RoutingDecision;
-  readonly channel: ChannelName;
-  readonly account: ChosenAccount;
-  readonly notifyOrigin: string | undefined;
-}
-
-/** Row, order claim, decision, first channel call and idempotency record, or nothing. Does nothing when an earlier owner of this request did it. */
-async function insertAll(deps: PaymentDeps, tx: PoolClient, own: Ownership, order: Order): Promise<void> {
-  const { body, paymentNo, account, notifyOrigin } = order;
-  const { merchantId } = order.caller;
+/** Row, order claim, decision, first channel call and idempotency record, or nothing. */
+async function insertAll(tx: PoolClient, own: Ownership, order: Order): Promise<void> {
+  const { row, decision, notifyOrigin } = order;
+  const { merchant_id: merchantId, payment_no: paymentNo } = row;
   await own.insertWithin(tx);
-  const bodyHash = canonicalHash(body);
-  const inserted = await insertPayment(tx, rowOf(deps, order, bodyHash), order.decision);
-  if (inserted === 'exists') {
-    const existing = await readPayment(tx, merchantId, paymentNo);
-    if (existing?.body_hash.equals(bodyHash) === true) return;
-    throw new Error(`the generated number ${paymentNo} is taken`);
-  }
+  const inserted = await insertPayment(tx, row, decision);
+  if (inserted === 'exists') throw new Error(`the generated number ${paymentNo} is taken`);
   if (inserted === 'order_taken') {
     // Dropped between the two statements: the next try will get it, and "in progress" is what it was a moment ago.
-    const claim = await findOrderClaim(tx, merchantId, body.order_no);
+    const claim = await findOrderClaim(tx, merchantId, row.order_no);
     const { kind, number, state } = claim ?? { state: 'live' };
     throw fail(state === 'paid' ? 'ORDER_ALREADY_PAID' : 'ORDER_IN_PROGRESS', { kind, number });
   }
@@ -104,10 +109,10 @@ async function insertAll(deps: PaymentDeps, tx: PoolClient, own: Ownership, orde
     throw fail('WEBHOOK_ENDPOINT_LIMIT');
   await insertCall(tx, {
     object: paymentObject({ merchantId, paymentNo }),
-    channelAccountId: account.id,
+    channelAccountId: row.channel_account_id,
     operation: 'create',
-    amount: body.amount,
-    currency: body.currency,
+    amount: row.amount,
+    currency: row.currency,
     final: true,
     commandId: CREATE_COMMAND_ID,
     sentNow: false,
@@ -116,8 +121,11 @@ async function insertAll(deps: PaymentDeps, tx: PoolClient, own: Ownership, orde
 
 function rowOf(
   deps: PaymentDeps,
-  { caller, body, paymentNo, decision, channel, account }: Order,
-  bodyHash: Buffer,
+  caller: MerchantCaller,
+  body: CreatePaymentBody,
+  paymentNo: string,
+  { channel, decision }: Choice,
+  account: ChosenAccount,
 ): NewPayment {
   return {
     merchant_id: caller.merchantId,
@@ -134,17 +142,23 @@ function rowOf(
     return_url: body.return_url ?? null,
     notify_url: body.notify_url ?? null,
     metadata: body.metadata ?? {},
-    body_hash: bodyHash,
+    body_hash: canonicalHash(body),
     expires_in_seconds: body.expires_in ?? deps.expiresInSeconds,
   };
 }
 
-async function answerFor(deps: PaymentDeps, order: Order, own: Ownership): Promise<RouteAnswer> {
-  const { paymentNo } = order;
-  const known = own.takenOver ? await readPayment(deps.db, order.caller.merchantId, paymentNo) : undefined;
-  const row = known !== undefined && isAnswered(known) ? known : await awaitChannel(deps, order, own);
+/** @param placed has a status where it was read and not just inserted */
+async function answerFor(
+  deps: PaymentDeps,
+  placed: NewPayment | PaymentRow,
+  own: Ownership,
+): Promise<RouteAnswer> {
+  const row = 'status' in placed && isAnswered(placed) ? placed : await awaitChannel(deps, placed, own);
   if (isPaymentClosed(row.status)) {
-    const refusal = refusalOfEnd({ ...row, channelNo: row.channel_payment_no }, { payment_no: paymentNo });
+    const refusal = refusalOfEnd(
+      { ...row, channelNo: row.channel_payment_no },
+      { payment_no: row.payment_no },
+    );
     if (refusal !== undefined) throw new HoldfastError(refusal);
   }
   const data = await showPayment(deps, row);
@@ -165,10 +179,11 @@ function isAnswered(row: PaymentRow): boolean {
 /** Starts the workflow and waits for the channel's answer. Whatever goes wrong here, the payment is accepted: 202. */
 async function awaitChannel(
   deps: PaymentDeps,
-  { caller: { merchantId }, paymentNo, body, channel }: Order,
+  placed: NewPayment | PaymentRow,
   own: Ownership,
 ): Promise<PaymentRow> {
-  const { order_no: orderNo, currency, amount } = body;
+  const { merchant_id: merchantId, payment_no: paymentNo } = placed;
+  const { order_no: orderNo, channel, currency, amount } = placed;
   const traits = { orderNo, channel, status: 'pending', currency, amount };
   const object = { ...paymentObject({ merchantId, paymentNo }), traits };
   try {

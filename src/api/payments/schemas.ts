@@ -14,7 +14,12 @@ export const createBody = (minExpiresInSeconds: number) =>
   createHoldBody(minExpiresInSeconds)
     .omit({ pre_auth_no: true })
     .extend({
-      notify_url: z.string().min(1).max(500).optional().describe('Told of every event of this payment'),
+      notify_url: z
+        .string()
+        .min(1)
+        .max(500)
+        .optional()
+        .describe('Told of every event of this payment. No personal data'),
       expires_in: z
         .number()
         .int()

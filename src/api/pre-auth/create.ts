@@ -5,7 +5,6 @@
 import { randomBytes } from 'node:crypto';
 import type { PoolClient } from 'pg';
 import { capabilitiesOf, checkHoldAmount } from '../../channels/registry';
-import type { ChannelName } from '../../domain/channel';
 import { CREATE_COMMAND_ID } from '../../domain/channel-call';
 import { fail, HoldfastError } from '../../domain/errors';
 import { DEFAULT_EXPIRES_IN_SECONDS } from '../../domain/expiry';
@@ -18,7 +17,7 @@ import { insertCall } from '../../stores/channel-calls';
 import { findOrderClaim } from '../../stores/order-claims';
 import { withTransaction } from '../../stores/postgres';
 import { insertPreAuth, readPreAuth } from '../../stores/pre-auths';
-import type { PreAuthRow } from '../../stores/pre-auths';
+import type { NewPreAuth, PreAuthRow } from '../../stores/pre-auths';
 import { ensureImplicitEndpoint } from '../../stores/webhook-endpoints';
 import { checkWebhookUrl } from '../../webhooks/ssrf-guard';
 import { canonicalHash } from '../idempotency';
@@ -42,19 +41,66 @@ export async function createPreAuth(
   const number = body.pre_auth_no ?? generateNumber('PA', new Date(), randomBytes(8));
   return idem.run(number, async (own) => {
     const preAuthNo = own.number ?? number;
-    // A repeat is told what was begun before the suspension.
-    const isRepeat = async () => (await readPreAuth(deps.db, caller.merchantId, preAuthNo)) !== undefined;
-    if (caller.status === 'suspended' && !(await isRepeat())) assertActive(caller);
-    const request = routingRequestOf(deps, caller, body, 'pre_auth', preAuthNo);
-    const choice = await chooseChannel(deps.router, deps.db, request);
-    const { decision, channel } = choice;
-    const account = eligibleAccount(body, choice);
-    const notifyOrigin = checkedNotifyOrigin(deps, body.notify_url);
-    const order = { caller, body, preAuthNo, decision, channel, account, notifyOrigin };
-    const isNew = await withTransaction(deps.db, (tx) => insertAll(tx, own, order));
-    // Whoever takes over a dead owner's request answers as that owner would have.
-    return answerFor(deps, order, own, isNew || own.takenOver);
+    // Whoever takes over a dead owner's request answers as that owner would have, whatever would be refused now. The record
+    // has compared the bodies; the row cannot any more once its customer was erased.
+    const begun = own.takenOver ? await readPreAuth(deps.db, caller.merchantId, preAuthNo) : undefined;
+    const placed =
+      begun === undefined ? await place(deps, caller, body, preAuthNo, own) : { row: begun, isNew: true };
+    return answerFor(deps, placed, own);
   });
+}
+
+interface Placed {
+  /** Has a status where it was read and not just inserted. */
+  readonly row: NewPreAuth | PreAuthRow;
+  /** This request made it, or an earlier owner of it. */
+  readonly isNew: boolean;
+}
+
+/** Makes the hold, or finds it by the merchant's own number. */
+async function place(
+  deps: PreAuthDeps,
+  caller: MerchantCaller,
+  body: CreateBody,
+  preAuthNo: string,
+  own: Ownership,
+): Promise<Placed> {
+  const bodyHash = canonicalHash(body);
+  let order: Order;
+  try {
+    order = await orderOf(deps, caller, body, preAuthNo, bodyHash);
+  } catch (refusal) {
+    // A repeat is told what was begun before the suspension, the switch-off, or another change of what is eligible.
+    const asked = body.pre_auth_no;
+    const existing = asked && (await readPreAuth(deps.db, caller.merchantId, asked));
+    if (!existing) throw refusal;
+    return { row: assertSame(existing, preAuthNo, bodyHash), isNew: false };
+  }
+  const existing = await withTransaction(deps.db, (tx) => insertAll(tx, own, order));
+  return { row: existing ?? order.row, isNew: existing === undefined };
+}
+
+interface Order {
+  readonly row: NewPreAuth;
+  readonly decision: RoutingDecision;
+  readonly notifyOrigin: string | undefined;
+}
+
+/** What is to be inserted. @throws HoldfastError with every refusal that comes before */
+async function orderOf(
+  deps: PreAuthDeps,
+  caller: MerchantCaller,
+  body: CreateBody,
+  preAuthNo: string,
+  bodyHash: Buffer,
+): Promise<Order> {
+  assertActive(caller);
+  const request = routingRequestOf(deps, caller, body, 'pre_auth', preAuthNo);
+  const choice = await chooseChannel(deps.router, deps.db, request);
+  const account = eligibleAccount(body, choice);
+  const notifyOrigin = checkedNotifyOrigin(deps, body.notify_url);
+  const row = rowOf(caller, body, preAuthNo, choice, account, bodyHash);
+  return { row, decision: choice.decision, notifyOrigin };
 }
 
 /** Refuses, before anything is written, what this channel cannot hold. */
@@ -80,56 +126,54 @@ function checkedNotifyOrigin(deps: PreAuthDeps, notifyUrl: string | undefined): 
   return verdict.origin;
 }
 
-interface Order {
-  readonly caller: MerchantCaller;
-  readonly body: CreateBody;
-  readonly preAuthNo: string;
-  readonly decision: RoutingDecision;
-  readonly channel: ChannelName;
-  readonly account: ChosenAccount;
-  readonly notifyOrigin: string | undefined;
-}
-
-/** Row, order claim, decision, first channel call and idempotency record, or nothing. @returns false for the same hold again */
-async function insertAll(tx: PoolClient, own: Ownership, order: Order): Promise<boolean> {
-  const { caller, body, preAuthNo, account } = order;
-  const { merchantId } = caller;
+/**
+ * Row, order claim, decision, first channel call and idempotency record, or nothing.
+ * @returns the same hold, when it was there
+ */
+async function insertAll(tx: PoolClient, own: Ownership, order: Order): Promise<PreAuthRow | undefined> {
+  const { row, decision, notifyOrigin } = order;
+  const { merchant_id: merchantId, pre_auth_no: preAuthNo } = row;
   await own.insertWithin(tx);
-  const bodyHash = canonicalHash(body);
-  const inserted = await insertPreAuth(tx, rowOf(order, bodyHash), order.decision);
-  if (inserted === 'exists') {
-    const existing = await readPreAuth(tx, merchantId, preAuthNo);
-    if (existing?.body_hash.equals(bodyHash) !== true)
-      throw fail('PRE_AUTH_CONFLICT', { pre_auth_no: preAuthNo });
-    return false;
-  }
+  const inserted = await insertPreAuth(tx, row, decision);
+  if (inserted === 'exists')
+    return assertSame(await readPreAuth(tx, merchantId, preAuthNo), preAuthNo, row.body_hash);
   if (inserted === 'order_taken') {
     // Dropped between the two statements: the next try will get it, and "in progress" is what it was a moment ago.
-    const { kind, number, state } = (await findOrderClaim(tx, merchantId, body.order_no)) ?? {
+    const { kind, number, state } = (await findOrderClaim(tx, merchantId, row.order_no)) ?? {
       state: 'live',
     };
     throw fail(state === 'paid' ? 'ORDER_ALREADY_PAID' : 'ORDER_IN_PROGRESS', { kind, number });
   }
-  if (
-    order.notifyOrigin !== undefined &&
-    !(await ensureImplicitEndpoint(tx, merchantId, order.notifyOrigin))
-  ) {
+  if (notifyOrigin !== undefined && !(await ensureImplicitEndpoint(tx, merchantId, notifyOrigin)))
     throw fail('WEBHOOK_ENDPOINT_LIMIT');
-  }
   await insertCall(tx, {
     object: holdObject({ merchantId, preAuthNo }),
-    channelAccountId: account.id,
+    channelAccountId: row.channel_account_id,
     operation: 'create',
-    amount: body.amount,
-    currency: body.currency,
+    amount: row.amount,
+    currency: row.currency,
     final: true,
     commandId: CREATE_COMMAND_ID,
     sentNow: false,
   });
-  return true;
+  return undefined;
 }
 
-function rowOf({ caller, body, preAuthNo, decision, channel, account }: Order, bodyHash: Buffer) {
+/** @throws HoldfastError PRE_AUTH_CONFLICT */
+function assertSame(existing: PreAuthRow | undefined, preAuthNo: string, bodyHash: Buffer): PreAuthRow {
+  if (existing?.body_hash.equals(bodyHash) !== true)
+    throw fail('PRE_AUTH_CONFLICT', { pre_auth_no: preAuthNo });
+  return existing;
+}
+
+function rowOf(
+  caller: MerchantCaller,
+  body: CreateBody,
+  preAuthNo: string,
+  { channel, decision }: Choice,
+  account: ChosenAccount,
+  bodyHash: Buffer,
+): NewPreAuth {
   const canCaptureAgain =
     capabilitiesOf(channel, account.contract).multipleCaptures || account.contract.multipleCaptures === true;
   return {
@@ -155,13 +199,11 @@ function rowOf({ caller, body, preAuthNo, decision, channel, account }: Order, b
 
 async function answerFor(
   deps: PreAuthDeps,
-  order: Order,
+  { row: placed, isNew }: Placed,
   own: Ownership,
-  isNew: boolean,
 ): Promise<RouteAnswer> {
-  const { preAuthNo } = order;
-  const known = isNew ? undefined : await readPreAuth(deps.db, order.caller.merchantId, preAuthNo);
-  const row = known !== undefined && isAnswered(known) ? known : await awaitChannel(deps, order, own);
+  const { pre_auth_no: preAuthNo } = placed;
+  const row = 'status' in placed && isAnswered(placed) ? placed : await awaitChannel(deps, placed, own);
   if (isNew && isClosed(row.status)) {
     const refusal = refusalOfEnd({ ...row, channelNo: row.channel_pre_auth_no }, { pre_auth_no: preAuthNo });
     if (refusal !== undefined) throw new HoldfastError(refusal);
@@ -185,10 +227,11 @@ function isAnswered(row: PreAuthRow): boolean {
 /** Starts the workflow and waits for the channel's answer. Whatever goes wrong here, the hold is accepted: 202. */
 async function awaitChannel(
   deps: PreAuthDeps,
-  { caller: { merchantId }, preAuthNo, body, channel }: Order,
+  placed: NewPreAuth | PreAuthRow,
   own: Ownership,
 ): Promise<PreAuthRow> {
-  const { order_no: orderNo, currency, amount } = body;
+  const { merchant_id: merchantId, pre_auth_no: preAuthNo } = placed;
+  const { order_no: orderNo, channel, currency, amount } = placed;
   const traits = { orderNo, channel, status: 'processing', currency, amount };
   const object = { ...holdObject({ merchantId, preAuthNo }), traits };
   try {

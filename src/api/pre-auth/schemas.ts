@@ -45,7 +45,12 @@ export const createBody = (minExpiresInSeconds: number) =>
       .optional()
       .describe("The customer's address: tells the country where none is given. Not kept"),
     return_url: webUrl.optional(),
-    notify_url: z.string().min(1).max(500).optional().describe('Told of every event of this hold'),
+    notify_url: z
+      .string()
+      .min(1)
+      .max(500)
+      .optional()
+      .describe('Told of every event of this hold. No personal data'),
     expires_in: z
       .number()
       .int()

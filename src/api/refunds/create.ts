@@ -32,7 +32,6 @@ interface Wish {
   readonly refundNo: string;
   /** Of object and body: the same number with other data is another refund. */
   readonly bodyHash: Buffer;
-  readonly notifyOrigin: string | undefined;
 }
 
 /** @throws HoldfastError NOT_FOUND when the merchant has no such payment or hold, and every refusal of the judgement */
@@ -45,12 +44,14 @@ export async function createRefund(
   const number = body.refund_no ?? generateNumber('RF', new Date(), randomBytes(8));
   return idem.run(number, async (own) => {
     const refundNo = own.number ?? number;
+    // Whoever takes over a dead owner's request answers as that owner would have, whatever would be refused now. The record
+    // has compared the bodies; the row cannot any more once its customer was erased.
+    const begun = own.takenOver ? await readRefund(deps.db, object.merchantId, refundNo) : undefined;
+    if (begun !== undefined) return answerFor(deps, begun, own, true);
     const bodyHash = canonicalHash({ kind: object.kind, no: object.no, ...body });
-    const notifyOrigin = checkedNotifyOrigin(deps, body.notify_url);
-    const wish = { object, body, refundNo, bodyHash, notifyOrigin };
-    const isNew = await reserveAll(deps, own, wish);
-    // Whoever takes over a dead owner's request answers as that owner would have.
-    return answerFor(deps, object.merchantId, refundNo, own, isNew || own.takenOver);
+    const existing = await reserveAll(deps, own, { object, body, refundNo, bodyHash });
+    const named = existing ?? { merchant_id: object.merchantId, refund_no: refundNo };
+    return answerFor(deps, named, own, existing === undefined);
   });
 }
 
@@ -65,19 +66,24 @@ function checkedNotifyOrigin(deps: RefundDeps, notifyUrl: string | undefined): s
 /** Thrown to roll back a reservation that another request of the same number made superfluous. */
 class NumberTaken extends Error {}
 
-/** @returns false for the same refund again */
-async function reserveAll(deps: RefundDeps, own: Ownership, wish: Wish): Promise<boolean> {
+/** @returns the same refund, when it was there */
+async function reserveAll(deps: RefundDeps, own: Ownership, wish: Wish): Promise<RefundRow | undefined> {
   try {
-    return await withTransaction(deps.db, (tx) => insertAll(tx, own, wish));
+    return await withTransaction(deps.db, (tx) => insertAll(deps, tx, own, wish));
   } catch (error) {
     if (!(error instanceof NumberTaken)) throw error;
     return assertSame(await readRefund(deps.db, wish.object.merchantId, wish.refundNo), wish);
   }
 }
 
-/** Reservation, row, first channel call and idempotency record, or nothing. @returns false for the same refund again */
-async function insertAll(tx: PoolClient, own: Ownership, wish: Wish): Promise<boolean> {
-  const { object, body, refundNo, notifyOrigin } = wish;
+/** Reservation, row, first channel call and idempotency record, or nothing. @returns the same refund, when it was there */
+async function insertAll(
+  deps: RefundDeps,
+  tx: PoolClient,
+  own: Ownership,
+  wish: Wish,
+): Promise<RefundRow | undefined> {
+  const { object, body, refundNo } = wish;
   const { merchantId } = object;
   await own.insertWithin(tx);
   const row = await lockRefundable(tx, object);
@@ -85,6 +91,7 @@ async function insertAll(tx: PoolClient, own: Ownership, wish: Wish): Promise<bo
   // Under the lock: a request of the same number that was first is committed now.
   const existing = await readRefund(tx, merchantId, refundNo);
   if (existing !== undefined) return assertSame(existing, wish);
+  const notifyOrigin = checkedNotifyOrigin(deps, body.notify_url);
   const amount = await judged(tx, object, row, body.amount);
   if (!(await reserveRefund(tx, object, amount)))
     throw new Error(`${object.kind} ${object.no} has less to give back than it was judged to have`);
@@ -118,7 +125,7 @@ async function insertAll(tx: PoolClient, own: Ownership, wish: Wish): Promise<bo
     commandId: CREATE_COMMAND_ID,
     sentNow: false,
   });
-  return true;
+  return undefined;
 }
 
 /** @returns how much is given back, in minor units. @throws HoldfastError with the refusal */
@@ -138,21 +145,22 @@ async function judged(
 }
 
 /** @throws HoldfastError REFUND_CONFLICT */
-function assertSame(existing: RefundRow | undefined, { bodyHash, refundNo }: Wish): false {
+function assertSame(existing: RefundRow | undefined, { bodyHash, refundNo }: Wish): RefundRow {
   if (existing?.body_hash.equals(bodyHash) !== true) throw fail('REFUND_CONFLICT', { refund_no: refundNo });
-  return false;
+  return existing;
 }
+
+/** The refund that was read, or the one that this request has just inserted. */
+type Named = RefundRow | Pick<RefundRow, 'merchant_id' | 'refund_no'>;
 
 async function answerFor(
   deps: RefundDeps,
-  merchantId: string,
-  refundNo: string,
+  named: Named,
   own: Ownership,
   isNew: boolean,
 ): Promise<RouteAnswer> {
-  const known = isNew ? undefined : await readRefund(deps.db, merchantId, refundNo);
-  const row =
-    known !== undefined && isAnswered(known) ? known : await awaitChannel(deps, merchantId, refundNo, own);
+  const { refund_no: refundNo } = named;
+  const row = 'status' in named && isAnswered(named) ? named : await awaitChannel(deps, named, own);
   if (row.status === 'failed' && isNew) {
     const details = { refund_no: refundNo, decline_code: row.decline_code, status: row.status };
     const message = `The channel declined: ${row.decline_code ?? 'no reason given'}.`;
@@ -173,8 +181,7 @@ function isAnswered(row: RefundRow): boolean {
 /** Starts the workflow and waits for the channel's answer. Whatever goes wrong here, the refund is accepted: 202. */
 async function awaitChannel(
   deps: RefundDeps,
-  merchantId: string,
-  refundNo: string,
+  { merchant_id: merchantId, refund_no: refundNo }: Named,
   own: Ownership,
 ): Promise<RefundRow> {
   try {

@@ -96,7 +96,7 @@ async function erase(
   customer: Customer,
 ): Promise<z.infer<typeof erasedView>> {
   if ((await findMerchant(db, merchantId)) === undefined) throw fail('NOT_FOUND');
-  const objects = await findCustomerObjects(db, merchantId, customer, MAX_OBJECTS);
+  const { objects, isLast } = await findCustomerObjects(db, merchantId, customer, MAX_OBJECTS);
   if (objects.length === 0 && customer.name !== 'customer_email') throw fail('NOT_FOUND');
   assertNothingOpen(await findOpen(db, merchantId, objects));
   const numbers = new Set<string>();
@@ -113,7 +113,7 @@ async function erase(
     objects.length === 0 ? 0 : await eraseAnswers(db, box, { merchantId, numbers, since: firstOf(objects) });
   return {
     objects: objects.map(({ kind, no }) => ({ kind, number: no })),
-    ...{ ...counts, stored_answers: answers, is_complete: objects.length < MAX_OBJECTS },
+    ...{ ...counts, stored_answers: answers, is_complete: isLast },
   };
 }
 

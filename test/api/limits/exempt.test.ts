@@ -12,7 +12,9 @@ import { InvalidEventSignature } from '../../../src/domain/channel';
 import type { ChannelAccount } from '../../../src/domain/channel';
 import type { FullAdapter } from '../../../src/domain/channel-payment';
 import { createAccountDirectory } from '../../../src/stores/account-directory';
+import type { OpenAccountDirectory } from '../../../src/stores/account-directory';
 import { createAccount } from '../../../src/stores/channel-accounts';
+import { eventually } from '../../e2e/eventually';
 import { startApi } from '../harness';
 import type { Answer, ApiHarness, Parts } from '../harness';
 
@@ -23,6 +25,9 @@ const LARGE = 'x'.repeat(8 * 1024 * 1024);
 let api: ApiHarness;
 /** Questions after accounts that reached the database. */
 let asked: string[] = [];
+let accounts: OpenAccountDirectory;
+/** As a restart does: forgets all accounts that were met. */
+let forgetAccounts: () => void;
 const sockets: Socket[] = [];
 
 /** Believes what bears its channel's name. */
@@ -43,6 +48,10 @@ function routes({ db, box }: Parts): Route[] {
       return db.query(text, values);
     },
   };
+  forgetAccounts = () => {
+    accounts = createAccountDirectory(noted, box, adapterFor);
+  };
+  forgetAccounts();
   return [
     defineRoute({
       ...{ ...common, auth: 'merchant', method: 'get', path: '/t/things/{no}' },
@@ -59,7 +68,9 @@ function routes({ db, box }: Parts): Route[] {
     }),
     ...channelEventRoutes({
       ...{ db, box, log: pino({ level: 'silent' }) },
-      accounts: createAccountDirectory(noted, box, adapterFor),
+      accounts: Object.assign((id: string) => accounts(id), {
+        isKnown: (id: string) => accounts.isKnown(id),
+      }),
       workflows: { resync: () => Promise.resolve() },
     }),
   ];
@@ -135,9 +146,9 @@ const eventOf = (account: string, signature = 'bad') =>
     headers: { 'x-signature': signature },
   });
 
-async function newAccount(): Promise<string> {
+async function newAccount(world: 'live' | 'test' = 'live'): Promise<string> {
   const account = await createAccount(api.db, api.box, {
-    ...{ channel: 'stripe', world: 'live', merchantId: api.merchant.id, name: 'Own' },
+    ...{ channel: 'stripe', world, merchantId: api.merchant.id, name: 'Own' },
     ...{ credentials: {}, contract: {} },
   });
   return account?.id ?? '';
@@ -177,6 +188,24 @@ it("a wrong secret counts, and keeps no other account's events of the same addre
   expect((await eventOf(randomUUID())).status).toBe(429);
   expect((await eventOf(account, 'good')).status).toBe(200);
   expect((await eventOf(account)).status).toBe(401);
+});
+
+it('a restart keeps no events of accounts away, whatever their address has asked for', async () => {
+  await start({ IP_LIMIT_PER_MINUTE: String(LIMIT) });
+  const [enabled, disabled] = [await newAccount(), await newAccount('test')];
+  await api.db.query('UPDATE channel_accounts SET enabled = false WHERE id = $1', [disabled]);
+  await ask(LIMIT, () => eventOf(randomUUID()));
+  expect((await eventOf(randomUUID())).status).toBe(429);
+
+  forgetAccounts();
+  expect((await eventOf(disabled, 'good')).status).toBe(200);
+  forgetAccounts();
+  await eventOf(randomUUID());
+  const strangers = () => eventOf(randomUUID());
+  await eventually('refusal', strangers, ({ status }) => status === 429);
+  expect((await eventOf(disabled, 'good')).status).toBe(200);
+  expect((await eventOf(enabled, 'good')).status).toBe(200);
+  expect((await strangers()).status).toBe(429);
 });
 
 it('a new account takes events at once, and one that was asked for too early within seconds', async () => {
