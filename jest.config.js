@@ -19,6 +19,6 @@ module.exports = {
   globalTeardown: '<rootDir>/test/setup/global-teardown.ts',
   testSequencer: '<rootDir>/jest.sequencer.js',
   testTimeout: 60_000,
-  // More than two suites a processor, since most of what a suite does is wait: four left a fifth of two processors idle.
-  maxWorkers: Math.min(2 * availableParallelism(), 4) + 1,
+  // Two suites a processor, since most of what a suite does is wait; with more than four of them services start too late.
+  maxWorkers: Math.min(2 * availableParallelism(), 4),
 };

@@ -9,7 +9,8 @@ import { confirmHold } from '../../dev/demo-client';
 import { seededRandom } from '../../dev/seeded-random';
 
 const ROUNDS = SOAK ? 200 : 20;
-const AT_ONCE = 5;
+// Few: a create whose workflow begins two seconds after its row, on a busy machine, counts as one that may have been sent before.
+const AT_ONCE = 2;
 const SEED = 20_261_125;
 
 let shop: FailoverShop;
