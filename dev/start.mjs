@@ -36,13 +36,6 @@ const COMMANDS = {
   'prod-like': () => [...TSX, 'dev/prod-like.ts', ...rest],
 };
 
-const environmentOf = {
-  soak: () => ({ HOLDFAST_SOAK: '1' }),
-  test: () => ({
-    NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --require ${JSON.stringify(join(ROOT, 'jest.short-lived.js'))}`,
-  }),
-};
-
 function fail(sentence) {
   console.error(sentence);
   process.exit(1);
@@ -119,7 +112,5 @@ if (!Object.hasOwn(COMMANDS, command)) {
 }
 checkNode();
 await install();
-process.exitCode = await run(process.execPath, COMMANDS[command](), {
-  ...process.env,
-  ...environmentOf[command]?.(),
-});
+const environment = command === 'soak' ? { ...process.env, HOLDFAST_SOAK: '1' } : process.env;
+process.exitCode = await run(process.execPath, COMMANDS[command](), environment);

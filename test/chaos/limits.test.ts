@@ -52,17 +52,23 @@ it(
     for (const endMs = Date.now() + LEASE_MS * 1.2; Date.now() < endMs; await sleep(100)) {
       expect(await town.leases(merchant)).toBe(CONCURRENCY);
     }
-    const [victim] = town.stack.apis;
-    await victim?.kill();
-    await sleep(LEASE_MS + 300);
-    const left = await town.leases(merchant);
+    const victims: (typeof town.stack.apis)[number][] = [];
+    let left = CONCURRENCY;
+    // On a busy machine one process may have been too late for any of the places.
+    for (const victim of town.stack.apis.slice(0, 3)) {
+      victims.push(victim);
+      await victim.kill();
+      await sleep(LEASE_MS + 300);
+      left = await town.leases(merchant);
+      if (left < CONCURRENCY) break;
+    }
     expect(left).toBeLessThan(CONCURRENCY);
     await letGo();
     const replies = await waiting;
     expect(admitted(replies)).toBe(left);
     expect(replies.filter(({ window }) => window === 'concurrent').length).toBeGreaterThan(AT_ONCE / 2);
     await eventually('places', () => town.leases(merchant), isNumber(0));
-    await victim?.restart();
+    for (const victim of victims) await victim.restart();
   },
   TEST_TIMEOUT_MS,
 );
